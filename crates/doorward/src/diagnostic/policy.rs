@@ -1,0 +1,5 @@
+//! Codes of `policy`: DW1xxx.
+
+use super::Code;
+
+pub(super) static CODES: &[Code] = &[];

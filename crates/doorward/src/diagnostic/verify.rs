@@ -1,0 +1,5 @@
+//! Codes of `verify`: DW5xxx.
+
+use super::Code;
+
+pub(super) static CODES: &[Code] = &[];

@@ -1,0 +1,1 @@
+//! Clerk session tokens: from text to verified claims.
