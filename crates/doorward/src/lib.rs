@@ -17,4 +17,5 @@ pub mod inventory;
 pub mod path;
 pub mod policy;
 pub mod principal;
+pub mod secret;
 pub mod token;

@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn an_offset_becomes_a_line_and_a_column_counted_in_characters() {
-        let place = Location::of_offset("a.ts", "é\nxé;", 5);
+        let place = Location::of_offset("a.ts", "é\nxé;", 6);
         assert_eq!((place.line, place.column), (2, 3));
     }
 }

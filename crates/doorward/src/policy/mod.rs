@@ -5,6 +5,7 @@
 
 mod access;
 mod parse;
+mod propose;
 mod resolve;
 
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use access::{Access, AccessError, Bind, BindSource, OWNER_CLAIMS};
+pub use propose::{Answers, Proposal, Question, propose};
 pub use resolve::{Effective, Resolution};
 
 use crate::diagnostic::Location;
