@@ -69,7 +69,11 @@ impl fmt::Display for Timestamp {
         let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
+        match self.0.rem_euclid(1000) {
+            0 => f.write_str("Z"),
+            millis => write!(f, ".{millis:03}Z"),
+        }
     }
 }
 
@@ -84,6 +88,7 @@ mod tests {
     #[test]
     fn dates_are_gregorian() {
         let check = |seconds, expected| assert_eq!(Timestamp::from_seconds(seconds).to_string(), expected);
+        assert_eq!(Timestamp::from_millis(-1).to_string(), "1969-12-31T23:59:59.999Z");
         check(0, "1970-01-01T00:00:00Z");
         check(-1, "1969-12-31T23:59:59Z");
         check(951_782_400, "2000-02-29T00:00:00Z");
