@@ -114,12 +114,12 @@ export const variants = [
 
 let copies = 0;
 
+process.once('exit', () => rmSync(`${scratch}${process.pid}/`, { recursive: true, force: true }));
+
 /** A fresh copy of the runtime next to the Express of that variant, as it would lie in a user's project. */
 export async function load({ form, express }) {
-  const folder = `${scratch}${process.pid}-${copies++}/`;
-  rmSync(folder, { recursive: true, force: true });
+  const folder = `${scratch}${process.pid}/${copies++}/`;
   mkdirSync(`${folder}node_modules`, { recursive: true });
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   cpSync(`${source}${form}`, `${folder}doorward`, { recursive: true });
   writeFileSync(`${folder}package.json`, JSON.stringify({ type: form === 'esm' ? 'module' : 'commonjs' }));
   symlinkSync(`${here}node_modules/${express}`, `${folder}node_modules/express`);

@@ -285,7 +285,7 @@ async function authenticate(req: Request): Promise<Outcome> {
       return { kind: 'unjudged' };
     }
     if (state.reason === 'jwk-kid-mismatch') misses.push(Date.now());
-    if (state.status !== 'signed-in') return { kind: 'refused', reason: state.reason ?? 'token-invalid' };
+    if (state.status !== 'signed-in') return { kind: 'refused', reason: reasonOf(state) };
     knownKeys.add(kid);
     const wrong = claimProblem(parsed.claims, setup);
     if (wrong !== undefined) return { kind: 'refused', reason: wrong };
@@ -298,6 +298,14 @@ async function authenticate(req: Request): Promise<Outcome> {
     complain(`Clerk could not verify a token: ${error instanceof Error ? error.message : String(error)}`);
     return { kind: 'unjudged' };
   }
+}
+
+/** Clerk's reason code. For time claims the SDK says how its browser flow would go on, which is no news to an API. */
+function reasonOf({ reason }: RequestState): string {
+  if (reason?.startsWith('session-token-expired')) return 'token-expired';
+  if (reason === 'session-token-nbf') return 'token-not-active-yet';
+  if (reason === 'session-token-iat-in-the-future') return 'token-iat-in-the-future';
+  return reason ?? 'token-invalid';
 }
 
 /** The bearer token; undefined without credentials, '' for credentials that are no single bearer token. */
