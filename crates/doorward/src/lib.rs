@@ -11,6 +11,7 @@
 //! The other half of the model describes an API: an [`inventory`] of routes, a [`policy`] that says who may call
 //! them, and [`diagnostic`]s that say what is wrong with either.
 
+pub mod check;
 pub mod decide;
 pub mod diagnostic;
 pub mod inventory;
