@@ -107,6 +107,9 @@ impl Key {
             None => text,
         };
         let body: String = body.split_ascii_whitespace().collect();
+        if body.is_empty() {
+            return Err(KeyError::Pem);
+        }
         let der = STANDARD.decode(body).map_err(|_| KeyError::Pem)?;
         let key = RsaSubjectPublicKey::from_der(&der).map_err(|_| KeyError::Spki)?;
         // The parser also takes PKCS#1 and RSA-PSS keys; only plain SPKI comes out as it went in.
@@ -247,4 +250,165 @@ fn parse_limited(json: &[u8]) -> Result<Map<String, Value>, KeyError> {
         return Err(KeyError::TooLong);
     }
     Ok(parse_object(json)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// RFC 7515 appendix A.2, whose key is published, private half included.
+    const RFC_N: &str = concat!(
+        "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZ",
+        "S-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2",
+        "R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcD",
+        "TW9gb54h4FRWyuXpoQ",
+    );
+    const RFC_MESSAGE: &str = concat!(
+        "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0",
+        "cnVlfQ",
+    );
+    const RFC_SIGNATURE: &str = concat!(
+        "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CU",
+        "Ar7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_d",
+        "O--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0ig",
+        "cN_IoypGlUPQGe77Rw",
+    );
+
+    fn rfc_jwk() -> Value {
+        json!({ "kty": "RSA", "kid": "rfc", "n": RFC_N, "e": "AQAB" })
+    }
+
+    /// The RFC's key with members changed; `null` removes one.
+    fn changed(changes: &Value) -> Vec<u8> {
+        let mut jwk = rfc_jwk();
+        for (name, value) in changes.as_object().unwrap() {
+            jwk[name] = value.clone();
+        }
+        jwk.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        jwk.to_string().into_bytes()
+    }
+
+    fn check(changes: &Value, expected: Result<(), KeyError>) {
+        assert_eq!(Key::from_jwk(&changed(changes)).map(drop), expected, "{changes}");
+    }
+
+    fn modulus(bytes: usize, first: u8, last: u8) -> String {
+        let mut modulus = vec![0xff; bytes];
+        modulus[0] = first;
+        modulus[bytes - 1] = last;
+        URL_SAFE_NO_PAD.encode(modulus)
+    }
+
+    #[test]
+    fn the_signature_of_rfc_7515_is_valid() {
+        let key = Key::from_jwk(rfc_jwk().to_string().as_bytes()).unwrap();
+        let signature = URL_SAFE_NO_PAD.decode(RFC_SIGNATURE).unwrap();
+        assert_eq!(key.verify_signature(RFC_MESSAGE.as_bytes(), &signature), Ok(()));
+        assert_eq!(key.verify_signature(b"another message", &signature), Err(VerifyError::Signature));
+        for length in [0, 1, 255] {
+            assert!(key.verify_signature(RFC_MESSAGE.as_bytes(), &signature[..length]).is_err());
+        }
+        let longer = [&signature[..], &[0]].concat();
+        assert!(key.verify_signature(RFC_MESSAGE.as_bytes(), &longer).is_err());
+        let longer = [&[0], &signature[..]].concat();
+        assert!(key.verify_signature(RFC_MESSAGE.as_bytes(), &longer).is_err());
+    }
+
+    #[test]
+    fn a_jwk_for_rs256_is_accepted() {
+        check(&json!({}), Ok(()));
+        check(&json!({ "use": "sig", "alg": "RS256", "key_ops": ["verify"] }), Ok(()));
+        check(&json!({ "d": "not even base64!", "p": 1, "x5c": ["MIIB"] }), Ok(()));
+        check(&json!({ "n": modulus(1024, 0xff, 0xff) }), Ok(()));
+    }
+
+    #[test]
+    fn a_jwk_for_anything_else_is_refused() {
+        check(&json!({ "kty": null }), Err(KeyError::Unfit("kty")));
+        check(&json!({ "kty": "EC" }), Err(KeyError::Unfit("kty")));
+        check(&json!({ "kty": "rsa" }), Err(KeyError::Unfit("kty")));
+        check(&json!({ "kty": "oct", "k": "c2VjcmV0" }), Err(KeyError::Unfit("kty")));
+        check(&json!({ "use": "enc" }), Err(KeyError::Unfit("use")));
+        check(&json!({ "use": 1 }), Err(KeyError::Unfit("use")));
+        check(&json!({ "alg": "RS512" }), Err(KeyError::Unfit("alg")));
+        check(&json!({ "alg": "PS256" }), Err(KeyError::Unfit("alg")));
+        check(&json!({ "key_ops": ["encrypt"] }), Err(KeyError::Unfit("key_ops")));
+        check(&json!({ "key_ops": "verify" }), Err(KeyError::Unfit("key_ops")));
+        check(&json!({ "kid": null }), Err(KeyError::Member("kid")));
+        check(&json!({ "kid": "" }), Err(KeyError::Member("kid")));
+        check(&json!({ "kid": "a b" }), Err(KeyError::Member("kid")));
+        check(&json!({ "n": null }), Err(KeyError::Member("n")));
+        check(&json!({ "n": "" }), Err(KeyError::Member("n")));
+        check(&json!({ "n": format!("{RFC_N}==") }), Err(KeyError::Member("n")));
+        check(&json!({ "n": 5 }), Err(KeyError::Member("n")));
+        check(&json!({ "e": null }), Err(KeyError::Member("e")));
+        check(&json!({ "e": "AAEAAQ" }), Err(KeyError::Member("e")));
+    }
+
+    #[test]
+    fn weak_numbers_are_refused() {
+        check(&json!({ "n": modulus(128, 0xff, 0xff) }), Err(KeyError::Modulus { bits: 1024 }));
+        check(&json!({ "n": modulus(256, 0x7f, 0xff) }), Err(KeyError::Modulus { bits: 2047 }));
+        check(&json!({ "n": modulus(1025, 0x01, 0xff) }), Err(KeyError::Modulus { bits: 8193 }));
+        check(&json!({ "n": modulus(256, 0xff, 0xfe) }), Err(KeyError::Modulus { bits: 2048 }));
+        let exponent = |bytes: &[u8]| json!({ "e": URL_SAFE_NO_PAD.encode(bytes) });
+        check(&exponent(&[1]), Err(KeyError::Exponent));
+        check(&exponent(&[3]), Err(KeyError::Exponent));
+        check(&exponent(&[17]), Err(KeyError::Exponent));
+        check(&exponent(&[1, 0, 0]), Err(KeyError::Exponent));
+        check(&exponent(&[1, 0, 3]), Ok(()));
+        check(&exponent(&[2, 0, 0, 0, 1]), Err(KeyError::Exponent));
+        check(&exponent(&[0xff; 9]), Err(KeyError::Exponent));
+    }
+
+    #[test]
+    fn a_set_keeps_the_keys_it_can_use() {
+        let set = |keys: Value| KeySet::from_json(json!({ "keys": keys }).to_string().as_bytes());
+        let mut other = rfc_jwk();
+        other["kid"] = json!("other");
+        let mixed = set(json!([rfc_jwk(), other, { "kty": "OKP", "kid": "rfc" }, 5])).unwrap();
+        assert_eq!((mixed.keys().len(), mixed.skipped()), (2, 2));
+        assert_eq!(mixed.find("other").unwrap().key_id(), Some("other"));
+        assert_eq!(mixed.find("missing").unwrap_err(), VerifyError::KeyMismatch);
+        assert_eq!(set(json!([rfc_jwk(), rfc_jwk()])).unwrap_err(), KeyError::DuplicateKeyId);
+        assert_eq!(set(json!([])).unwrap_err(), KeyError::NoUsableKey);
+        assert_eq!(set(json!({})).unwrap_err(), KeyError::Member("keys"));
+        assert_eq!(KeySet::from_json(b"[]").unwrap_err(), KeyError::Json(JsonProblem::NotObject));
+        assert_eq!(KeySet::from_json(&vec![b' '; MAX_KEY_BYTES + 1]).unwrap_err(), KeyError::TooLong);
+    }
+
+    #[test]
+    fn a_pem_is_one_public_key_block() {
+        let public = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+        let public = aws_lc_rs::signature::KeyPair::public_key(&public).clone();
+        let spki = STANDARD.encode(public.as_der().unwrap().as_ref());
+        let pkcs1 = STANDARD.encode(public.as_ref());
+        let trailing = STANDARD.encode([public.as_der().unwrap().as_ref(), &[0]].concat());
+        let block = |label: &str, body: &str| format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
+        let check = |text: &str, expected| assert_eq!(Key::from_pem(text).map(drop), expected, "{text}");
+
+        check(&block("PUBLIC KEY", &spki), Ok(()));
+        check(&spki, Ok(()));
+        check(&format!("  {}  ", block("PUBLIC KEY", &spki)), Ok(()));
+        check(&block("RSA PUBLIC KEY", &pkcs1), Err(KeyError::Pem));
+        check(&block("PUBLIC KEY", &pkcs1), Err(KeyError::Spki));
+        check(&pkcs1, Err(KeyError::Spki));
+        check(&block("PUBLIC KEY", &trailing), Err(KeyError::Spki));
+        check(&block("CERTIFICATE", &spki), Err(KeyError::Pem));
+        check(&block("PRIVATE KEY", &spki), Err(KeyError::Private));
+        check(&block("RSA PRIVATE KEY", &spki), Err(KeyError::Private));
+        check(&block("PUBLIC KEY", &spki).repeat(2), Err(KeyError::Pem));
+        check(&block("PUBLIC KEY", &spki).replace("END", "BEGIN"), Err(KeyError::Pem));
+        check(&block("PUBLIC KEY", &spki[4..]), Err(KeyError::Spki));
+        check("sk_test_51", Err(KeyError::Pem));
+        check("", Err(KeyError::Pem));
+    }
+
+    #[test]
+    fn printing_a_key_prints_no_numbers() {
+        let key = Key::from_jwk(rfc_jwk().to_string().as_bytes()).unwrap();
+        assert_eq!(format!("{key:?}"), r#"Key { id: Some("rfc"), bits: 2048, .. }"#);
+    }
 }
