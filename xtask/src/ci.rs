@@ -92,7 +92,7 @@ fn steps(repo: &Repo, packages: &[PathBuf]) -> Vec<Step> {
     } else {
         steps.push(Step::new(Test, "tests", &["cargo", "test", "--workspace", "--locked"]));
     }
-    steps.push(Step::new(Check, "the command", &["cargo", "build", "--package", "doorward-cli", "--locked"]));
+    steps.push(Step::new(Check, "the command", &["cargo", "build", "--workspace", "--bin", "doorward", "--locked"]));
     for folder in packages.iter().filter(|it| packages::has_script(it, "test")) {
         steps.push(Step::new(Test, "npm test", &["npm", "test"]).inside(packages::relative(repo, folder)));
     }
