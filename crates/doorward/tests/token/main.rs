@@ -2,6 +2,9 @@
 //!
 //! Keys are made when the tests run; nothing in the repository can sign.
 
+#[cfg(test)]
 mod cases;
+#[cfg(test)]
 mod properties;
+#[cfg(test)]
 mod signer;

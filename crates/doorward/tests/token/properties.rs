@@ -37,8 +37,9 @@ fn a_token_cut_or_extended_is_refused() {
     let accepts = |text: &str| {
         Unverified::parse(text).is_ok_and(|it| it.verify(&key, &rules(), Timestamp::from_seconds(NOW)).is_ok())
     };
-    for end in 0..token.len() {
-        assert!(!accepts(&token[..end]), "{end} bytes");
+    let mut shorter = token.clone();
+    while shorter.pop().is_some() {
+        assert!(!accepts(&shorter), "{} bytes", shorter.len());
     }
     for byte in 0..=127_u8 {
         assert!(!accepts(&format!("{token}{}", char::from(byte))), "{byte} at the end");

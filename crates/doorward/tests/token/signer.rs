@@ -173,7 +173,7 @@ impl Draft {
         let part = |text: &Option<String>, members: &[(String, String)]| {
             let mut text = text.clone().unwrap_or_else(|| object(members));
             // Makes padding visible.
-            while matches!(self.alphabet, Alphabet::UrlPadded) && text.len() % 3 == 0 {
+            while matches!(self.alphabet, Alphabet::UrlPadded) && text.len().is_multiple_of(3) {
                 text.push(' ');
             }
             self.alphabet.encode(text.as_bytes())
