@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -49,17 +51,33 @@ pub(crate) fn run_remembering(mut command: Command) -> Result<(ExitStatus, Vec<S
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("could not start {}", shown_program(&command)))?;
-    let last = Mutex::new(VecDeque::new());
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    std::thread::scope(|scope| {
-        scope.spawn(|| stdout.map(|it| pass_on(it, std::io::stdout(), &last)));
-        scope.spawn(|| stderr.map(|it| pass_on(it, std::io::stderr(), &last)));
-    });
+    let last = Arc::new(Mutex::new(VecDeque::new()));
+    let readers = [
+        child.stdout.take().map(|it| spawn_reader(it, std::io::stdout(), &last)),
+        child.stderr.take().map(|it| spawn_reader(it, std::io::stderr(), &last)),
+    ];
     let status = child.wait()?;
-    Ok((status, last.into_inner().unwrap_or_default().into()))
+    // A server that a test forgot to stop holds the other end of the pipe, perhaps for ever; it must not hold us too.
+    let patience = Instant::now() + Duration::from_secs(5);
+    while readers.iter().flatten().any(|it| !it.is_finished()) && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let last = last.lock().map(|mut it| it.drain(..).collect()).unwrap_or_default();
+    Ok((status, last))
 }
 
-fn pass_on(from: impl Read, mut to: impl Write, last: &Mutex<VecDeque<String>>) {
+type LastLines = Mutex<VecDeque<String>>;
+
+fn spawn_reader(
+    from: impl Read + Send + 'static,
+    to: impl Write + Send + 'static,
+    last: &Arc<LastLines>,
+) -> JoinHandle<()> {
+    let last = Arc::clone(last);
+    std::thread::spawn(move || pass_on(from, to, &last))
+}
+
+fn pass_on(from: impl Read, mut to: impl Write, last: &LastLines) {
     let mut from = BufReader::new(from);
     let mut bytes = Vec::new();
     while from.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
@@ -102,6 +120,16 @@ mod tests {
     fn a_line_quotes_what_a_shell_would_split() {
         assert_eq!(line("npm", &["run", "two words"]), "npm run 'two words'");
         assert_eq!(line("npm", &["run", "one"]), "npm run one");
+    }
+
+    #[test]
+    fn the_lines_and_the_exit_code_come_back() {
+        let (status, last) = run_remembering(command("cargo", &["--version"], Path::new("."))).unwrap();
+        assert!(status.success());
+        assert!(last.last().unwrap().starts_with("cargo "));
+        let (status, last) = run_remembering(command("cargo", &["--no-such-flag"], Path::new("."))).unwrap();
+        assert!(!status.success());
+        assert!(last.iter().any(|it| it.contains("--no-such-flag")));
     }
 
     #[test]
