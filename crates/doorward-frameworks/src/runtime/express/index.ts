@@ -59,6 +59,16 @@ export interface Caller {
   has(condition: Condition): boolean;
 }
 
+/**
+ * A handler that says nothing about the request's types: with an ordinary RequestHandler in front, the handlers after
+ * it would see `req.params` without the names in the path.
+ */
+export type Guard = <P, ResBody, ReqBody, Query, Locals extends Record<string, unknown>>(
+  req: Request<P, ResBody, ReqBody, Query, Locals>,
+  res: Response<ResBody, Locals>,
+  next: NextFunction,
+) => void;
+
 type SignedIn = Extract<SessionAuthObject, { isAuthenticated: true }>;
 
 /**
@@ -71,10 +81,10 @@ type SignedIn = Extract<SessionAuthObject, { isAuthenticated: true }>;
  *   guard({ permission: 'org:billing:manage', bind: { orgId: 'org_id' } })
  *   guard({ any: [{ role: 'org:admin' }, { feature: 'o:reports' }] })
  */
-export function guard(demand: Demand): RequestHandler {
+export function guard(demand: Demand): Guard {
   if (demand === 'webhook') {
     expectsWebhooks = true;
-    return webhook;
+    return webhook as Guard;
   }
   const optional = demand === 'optional';
   const { bind = {}, hide = false, ...condition } = typeof demand === 'string' ? { signedIn: true as const } : demand;
@@ -87,7 +97,7 @@ export function guard(demand: Demand): RequestHandler {
       throw new TypeError(`guard: cannot bind to '${claim}'; use ${OWNER_CLAIMS.join(', ')}`);
   }
 
-  return (req, res, next) => {
+  const handler: RequestHandler = (req, res, next) => {
     const outcome = outcomes.get(req);
     if (outcome === undefined) {
       complain(
@@ -106,10 +116,11 @@ export function guard(demand: Demand): RequestHandler {
     callers.set(req, callerOf(outcome.auth));
     next();
   };
+  return handler as Guard;
 }
 
 /** The caller, in a handler behind a guard. Throws where no guard let anybody in. */
-export function caller(req: Request): Caller {
+export function caller(req: Pick<Request, 'method' | 'path'>): Caller {
   const found = callers.get(req);
   if (found === undefined)
     throw new Error(
@@ -119,14 +130,14 @@ export function caller(req: Request): Caller {
 }
 
 /** The caller behind `guard('optional')`, or null for a visitor. */
-export function maybeCaller(req: Request): Caller | null {
+export function maybeCaller(req: Pick<Request, 'method' | 'path'>): Caller | null {
   return callers.get(req) ?? null;
 }
 
 const OWNER_CLAIMS: readonly string[] = ['org_id', 'org_slug', 'user_id'];
 
 /** Only guards write here: holding a Caller means having passed one. */
-const callers = new WeakMap<Request, Caller>();
+const callers = new WeakMap<object, Caller>();
 
 function callerOf(auth: SignedIn): Caller {
   return {

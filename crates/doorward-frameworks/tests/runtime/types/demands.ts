@@ -1,7 +1,7 @@
 // Compiled, never run: what the policy's names let a guard say.
 
 import { clerkMiddleware, getAuth } from '@clerk/express';
-import express from 'express';
+import express, { type Request, type RequestHandler, type Response } from 'express';
 import {
   authErrors,
   caller,
@@ -46,6 +46,33 @@ app.get(
 app.use('/d', guard({ any: [{ role: 'org:admin' }, { all: [{ feature: 'o:reports' }, { plan: 'o:pro' }] }] }));
 app.use('/e', guard({ signedIn: true, bind: { id: 'user_id' } }));
 app.use(authErrors);
+
+// Behind a guard a handler is typed as it was without one.
+interface Params {
+  orgId: string;
+}
+const listInvoices: RequestHandler<Params, unknown, { amount: number }, { page?: string }> = (req, res) => {
+  res.json([caller(req).userId, req.params.orgId, req.body.amount, req.query.page]);
+};
+const router = express.Router({ mergeParams: true });
+router.get('/invoices', guard('signed-in'), listInvoices);
+router.get('/members', guard('signed-in'), (req: Request<Params>, res: Response) => {
+  const orgId: string = req.params.orgId;
+  res.json(orgId);
+});
+router
+  .route('/:id')
+  .get(guard('optional'), (req, res) => {
+    const id: string = req.params.id;
+    res.json(id);
+  })
+  .post(guard('signed-in'), async (req, res) => {
+    // @ts-expect-error there is no such parameter
+    const id: string = req.params.ib;
+    res.json(await Promise.resolve(id));
+  });
+const handlers: RequestHandler[] = [guard('signed-in')];
+app.use('/f', guard('signed-in'), router, ...handlers);
 
 // @ts-expect-error a misspelt permission
 guard({ permission: 'org:billing:mange' });

@@ -45,7 +45,7 @@ function guard(demand) {
       throw new TypeError(`guard: cannot bind to '${claim}'; use ${OWNER_CLAIMS.join(', ')}`);
   }
 
-  return (req, res, next) => {
+  const handler = (req, res, next) => {
     const outcome = outcomes.get(req);
     if (outcome === undefined) {
       complain(
@@ -64,6 +64,7 @@ function guard(demand) {
     callers.set(req, callerOf(outcome.auth));
     next();
   };
+  return handler;
 }
 
 /** The caller, in a handler behind a guard. Throws where no guard let anybody in. */
