@@ -43,6 +43,9 @@ pub struct Claims {
     /// Whether the organization's permissions depend on how `o.fpm` is read. Only those every reading grants are
     /// granted; see the module's table.
     pub permissions_ambiguous: bool,
+    /// Whether a mask of `o.fpm` has bits beyond the actions in `o.per`. They grant nothing; Clerk's Go SDK drops
+    /// the whole feature.
+    pub permissions_overflow: bool,
 }
 
 /// `sts`.
@@ -126,6 +129,7 @@ impl Claims {
             status,
             version,
             permissions_ambiguous: grants.ambiguous,
+            permissions_overflow: grants.overflow,
         })
     }
 }

@@ -358,6 +358,7 @@ mod tests {
         check(&exponent(&[3]), Err(KeyError::Exponent));
         check(&exponent(&[17]), Err(KeyError::Exponent));
         check(&exponent(&[1, 0, 0]), Err(KeyError::Exponent));
+        check(&exponent(&[1, 0, 2]), Err(KeyError::Exponent));
         check(&exponent(&[1, 0, 3]), Ok(()));
         check(&exponent(&[2, 0, 0, 0, 1]), Err(KeyError::Exponent));
         check(&exponent(&[0xff; 9]), Err(KeyError::Exponent));

@@ -12,6 +12,7 @@ pub(super) struct Grants {
     pub(super) features: Vec<String>,
     pub(super) plans: Vec<String>,
     pub(super) ambiguous: bool,
+    pub(super) overflow: bool,
 }
 
 /// Flat claims: `org_id`, `org_slug`, `org_role`, `org_permissions`.
@@ -40,10 +41,9 @@ pub(super) fn decode_v2(payload: &Map<String, Value>) -> Result<Grants, VerifyEr
     let fea = text(payload, "fea").unwrap_or_default();
     let elements = parse_elements(fea);
     let mut grants = Grants {
-        org: None,
         features: scoped(&elements),
         plans: scoped(&parse_elements(text(payload, "pla").unwrap_or_default())),
-        ambiguous: false,
+        ..Grants::default()
     };
     let Some(claim) = payload.get("o") else { return Ok(grants) };
     let malformed = VerifyError::Claim { claim: "o", fault: Fault::Malformed };
@@ -58,6 +58,7 @@ pub(super) fn decode_v2(payload: &Map<String, Value>) -> Result<Grants, VerifyEr
     let everywhere = permissions(elements.iter().zip(&masks), &actions);
     let in_org = permissions(elements.iter().filter(|element| element.scope.org).zip(&masks), &actions);
     grants.ambiguous = everywhere != in_org;
+    grants.overflow = masks.iter().any(|mask| mask.overflow);
     grants.org = Some(Organization {
         id,
         slug: text(org, "slg").map(str::to_owned),
@@ -113,28 +114,35 @@ fn permissions<'a>(pairs: impl Iterator<Item = (&'a Element<'a>, &'a Mask)>, act
 }
 
 /// A set of bits, written as one decimal number of any length.
-struct Mask(Vec<u64>);
+#[derive(Default)]
+struct Mask {
+    limbs: Vec<u64>,
+    overflow: bool,
+}
 
 impl Mask {
-    /// Keeps the lowest `width` bits and some more. Anything but ASCII digits is the empty set: signs, separators
-    /// and other scripts' digits have granted permissions elsewhere.
+    /// Anything but ASCII digits is the empty set: signs, separators and other scripts' digits have granted
+    /// permissions elsewhere.
     fn parse(text: &str, width: usize) -> Self {
-        let mut limbs = vec![0_u64; width.div_ceil(64)];
-        if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            for digit in text.bytes() {
-                let mut carry = u128::from(digit - b'0');
-                for limb in &mut limbs {
-                    let product = u128::from(*limb) * 10 + carry;
-                    *limb = product as u64;
-                    carry = product >> 64;
-                }
-            }
+        if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Self::default();
         }
-        Self(limbs)
+        let mut mask = Self { limbs: vec![0; width.div_ceil(64)], overflow: false };
+        for digit in text.bytes() {
+            let mut carry = u128::from(digit - b'0');
+            for limb in &mut mask.limbs {
+                let product = u128::from(*limb) * 10 + carry;
+                *limb = product as u64;
+                carry = product >> 64;
+            }
+            mask.overflow |= carry > 0;
+        }
+        mask.overflow |= (width..mask.limbs.len() * 64).any(|bit| mask.has(bit));
+        mask
     }
 
     fn has(&self, bit: usize) -> bool {
-        self.0.get(bit / 64).is_some_and(|limb| limb >> (bit % 64) & 1 == 1)
+        self.limbs.get(bit / 64).is_some_and(|limb| limb >> (bit % 64) & 1 == 1)
     }
 }
 

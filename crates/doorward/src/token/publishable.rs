@@ -149,6 +149,7 @@ mod tests {
     fn what_names_no_host_is_refused() {
         check("pk_live_", "http://127.0.0.1:4000$", Err(PublishableKeyError::Host));
         check("pk_test_", "http://127.evil.example$", Err(PublishableKeyError::Host));
+        check("pk_test_", "http://10.0.0.1:4000$", Err(PublishableKeyError::Host));
         check("pk_test_", "http://clerk.example.com$", Err(PublishableKeyError::Host));
         check("pk_live_", "clerk.example.com", Err(PublishableKeyError::Host));
         check("pk_live_", "clerk.example.com$$", Err(PublishableKeyError::Host));

@@ -167,3 +167,40 @@ fn filled<S: Into<String>>(items: impl IntoIterator<Item = S>) -> Option<Vec<Str
     let items: Vec<String> = items.into_iter().map(Into::into).collect();
     (!items.is_empty() && items.iter().all(|item| !item.is_empty())).then_some(items)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parties() -> AuthorizedParties {
+        AuthorizedParties::list(["https://app.example.com"]).unwrap()
+    }
+
+    #[test]
+    fn a_list_without_entries_is_no_rule() {
+        const NONE: [&str; 0] = [];
+        let rules = || Rules::new(["https://clerk.example.com"], parties()).unwrap();
+        for list in [&NONE[..], &[""], &["https://app.example.com", ""]] {
+            assert_eq!(AuthorizedParties::list(list.to_vec()), Err(RulesError::AuthorizedParties), "{list:?}");
+            assert_eq!(Rules::new(list.to_vec(), parties()), Err(RulesError::Issuers), "{list:?}");
+            assert_eq!(rules().with_audiences(list.to_vec()), Err(RulesError::Audiences), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn leeway_is_for_clocks() {
+        let rules = || Rules::new(["https://clerk.example.com"], parties()).unwrap();
+        assert_eq!(rules().leeway(), Duration::from_secs(5));
+        assert_eq!(rules().with_leeway(MAX_LEEWAY).map(|rules| rules.leeway()), Ok(MAX_LEEWAY));
+        assert_eq!(rules().with_leeway(MAX_LEEWAY + Duration::from_nanos(1)), Err(RulesError::Leeway));
+    }
+
+    #[test]
+    fn a_publishable_key_names_the_issuer() {
+        let key = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k".parse().unwrap();
+        assert_eq!(
+            Rules::for_publishable_key(&key, parties()),
+            Rules::new(["https://clerk.example.com"], parties()).unwrap()
+        );
+    }
+}

@@ -129,6 +129,7 @@ struct Accepted {
     features: Option<Vec<String>>,
     plans: Option<Vec<String>>,
     ambiguous: Option<bool>,
+    overflow: Option<bool>,
     has_actor: Option<bool>,
     expires_in: Option<i64>,
 }
@@ -193,6 +194,7 @@ fn check_claims(expected: &Accepted, claims: &Verified<Claims>) -> Result<(), St
     same("features", &expected.features, principal.features.clone())?;
     same("plans", &expected.plans, principal.plans.clone())?;
     same("ambiguous", &expected.ambiguous, claims.permissions_ambiguous)?;
+    same("overflow", &expected.overflow, claims.permissions_overflow)?;
     same("has-actor", &expected.has_actor, principal.actor.is_some())?;
     same("expires-in", &expected.expires_in, claims.expires_at.as_millis() / 1000 - NOW)
 }
