@@ -86,6 +86,30 @@ for (const variant of variants) {
         assert.equal((await send(port, path, { headers: mixed })).status, 403);
     });
 
+    await t.test('a permission counts where every reading of the token grants it', async () => {
+      const readings = [
+        // The features, and the masks; `manage` is bit 0 of each.
+        [{ fea: 'o:billing,o:reports' }, '1,0', 200],
+        [{ fea: 'o:reports,o:billing' }, '0,1', 200],
+        [{ fea: 'o:billing,u:theme' }, '1,0', 200],
+        [{ fea: 'uo:billing' }, '1', 200],
+        [{ fea: 'o:billing' }, '18446744073709551617', 200],
+        [{ fea: 'u:theme,o:reports,o:billing' }, '0,1,0', 403],
+        [{ fea: 'u:theme,o:billing' }, '1,0', 403],
+        [{ fea: 'u:theme,o:billing' }, '0,1', 403],
+        [{ fea: 'u:billing' }, '1', 403],
+        [{ fea: 'o:billing' }, '-1', 403],
+        [{ fea: 'o:billing' }, '2', 403],
+        [{ fea: 'o:billing' }, '', 403],
+      ];
+      for (const [features, fpm, expected] of readings) {
+        const headers = as({ ...member({ rol: 'member', fpm }), ...features });
+        assert.equal((await send(port, '/permission', { headers })).status, expected, `${features.fea} ${fpm}`);
+        const { json } = await send(port, '/me', { headers });
+        assert.equal(json.orgPermissions.includes('org:billing:manage'), expected === 200);
+      }
+    });
+
     await t.test('the caller of a handler', async () => {
       const { json } = await send(port, '/me', { headers: admin });
       const { claims: _, sessionId, ...rest } = json;

@@ -35,7 +35,14 @@ const projects = [
   {
     name: 'CommonJS, Express 4',
     type: 'commonjs',
-    options: { module: 'CommonJS', esModuleInterop: true, moduleResolution: 'Node10', ...express4 },
+    options: {
+      target: 'ES2020',
+      lib: ['ES2020'],
+      module: 'CommonJS',
+      esModuleInterop: true,
+      moduleResolution: 'Node10',
+      ...express4,
+    },
   },
   { name: 'a bundler', type: 'module', options: { module: 'ESNext', moduleResolution: 'Bundler' } },
 ];

@@ -94,7 +94,7 @@ function callerOf(auth) {
     orgId: auth.orgId ?? null,
     orgSlug: auth.orgSlug ?? null,
     orgRole: auth.orgRole ?? null,
-    orgPermissions: auth.orgPermissions ?? [],
+    orgPermissions: (auth.orgPermissions ?? []).filter((permission) => isGranted(auth, permission)),
     claims: auth.sessionClaims,
     has: (condition) => compile(condition)(auth),
   };
@@ -114,6 +114,7 @@ function compile(condition) {
         if (typeof value !== 'string' || value === '') break;
         // The SDK's `has` is typed by a global that this project may not declare.
         const query = { [name]: value };
+        if (name === 'permission') return (auth) => auth.has(query) && isGranted(auth, value);
         return (auth) => auth.has(query);
       }
       case 'any':
@@ -130,6 +131,28 @@ function compile(condition) {
   });
   if (tests.length === 0) throw new TypeError('guard: a demand needs a condition, such as { signedIn: true }');
   return (auth) => tests.every((test) => test(auth));
+}
+
+/**
+ * Whether a permission is also granted as Clerk documents it. A token has one mask per feature; the documentation
+ * counts the place of a mask among all features, the SDK among those of the organization. Where they differ, only
+ * what both grant is safe to grant.
+ */
+function isGranted(auth, permission) {
+  const { v, fea, o } = auth.sessionClaims;
+  if (v !== 2) return true;
+  const list = (text) =>
+    String(text ?? '')
+      .split(',')
+      .map((part) => part.trim());
+  const wanted = permission.replace(/^org:/, '');
+  const masks = list(o?.fpm);
+  return list(fea).some((scoped, place) => {
+    const feature = /^(?:o|ou|uo):(.*)$/.exec(scoped)?.[1];
+    const mask = /^\d+$/.exec(masks[place] ?? '')?.[0];
+    const grants = (bit) => mask !== undefined && (BigInt(mask) >> BigInt(bit)) % BigInt(2) === BigInt(1);
+    return list(o?.per).some((action, bit) => `${feature}:${action}` === wanted && grants(bit));
+  });
 }
 
 /** Whether every bound parameter equals its claim. An absent claim is equal to nothing. */
@@ -282,7 +305,7 @@ function hasDuplicates(json) {
     else if (token === '[') open.push(undefined);
     else if (token === '}' || token === ']') open.pop();
     else if (name !== undefined && colon !== undefined) {
-      const names = open.at(-1);
+      const names = open[open.length - 1];
       const unescaped = String(JSON.parse(name));
       if (names?.has(unescaped) === true) return true;
       names?.add(unescaped);
