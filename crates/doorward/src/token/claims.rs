@@ -5,6 +5,7 @@ use std::ops::Deref;
 use serde_json::{Map, Value};
 
 use super::error::{Fault, NotSession, VerifyError};
+use super::json::parse_id;
 use super::organization;
 use super::rules::Rules;
 use super::time::Timestamp;
@@ -250,8 +251,10 @@ fn check_session_id(claim: Option<&Value>, rules: &Rules) -> Result<Option<Strin
     match claim {
         None if rules.session_id_required => Err(VerifyError::NotSession(NotSession::SessionIdMissing)),
         None => Ok(None),
-        Some(Value::String(id)) if !id.is_empty() => Ok(Some(id.clone())),
-        Some(_) => Err(VerifyError::Claim { claim: "sid", fault: Fault::Malformed }),
+        Some(id) => match parse_id(id) {
+            Some(id) => Ok(Some(id.to_owned())),
+            None => Err(VerifyError::Claim { claim: "sid", fault: Fault::Malformed }),
+        },
     }
 }
 

@@ -27,6 +27,11 @@ pub(super) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, JsonProbl
     }
 }
 
+/// A name we are willing to look up, to log and to forward: 1 to 255 visible ASCII characters.
+pub(super) fn parse_id(value: &Value) -> Option<&str> {
+    value.as_str().filter(|id| (1..=255).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
+}
+
 #[derive(Clone, Copy)]
 struct Strict<'c> {
     depth_left: usize,

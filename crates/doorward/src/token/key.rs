@@ -10,13 +10,10 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
 use super::error::{JsonProblem, VerifyError};
-use super::json::parse_object;
+use super::json::{parse_id, parse_object};
 
 /// The longest PEM or JWK (set) text read, in bytes.
 pub const MAX_KEY_BYTES: usize = 256 * 1024;
-
-/// The longest `kid` read, in bytes. Clerk's have 31.
-pub(super) const MAX_KEY_ID_BYTES: usize = 255;
 
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 const EXPONENTS: std::ops::RangeInclusive<u64> = 65_537..=0x1_ffff_ffff;
@@ -154,7 +151,7 @@ impl Key {
         unless("alg", members.get("alg").is_none_or(|value| value == "RS256"))?;
         let verifies = |value: &Value| value.as_array().is_some_and(|ops| ops.iter().any(|op| op == "verify"));
         unless("key_ops", members.get("key_ops").is_none_or(verifies))?;
-        let id = members.get("kid").and_then(parse_key_id).ok_or(KeyError::Member("kid"))?;
+        let id = members.get("kid").and_then(parse_id).ok_or(KeyError::Member("kid"))?;
         let number = |name| {
             let text = members.get(name).and_then(Value::as_str).ok_or(KeyError::Member(name))?;
             let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError::Member(name))?;
@@ -237,12 +234,6 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key").field("id", &self.id).field("bits", &self.bits).finish_non_exhaustive()
     }
-}
-
-/// A `kid` we are willing to look up and to print: short, and visible ASCII.
-pub(super) fn parse_key_id(value: &Value) -> Option<&str> {
-    let id = value.as_str()?;
-    (!id.is_empty() && id.len() <= MAX_KEY_ID_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic())).then_some(id)
 }
 
 fn parse_limited(json: &[u8]) -> Result<Map<String, Value>, KeyError> {

@@ -1,8 +1,11 @@
 //! Features, plans, and what the active organization grants.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::error::{Fault, VerifyError};
+use super::json::parse_id;
 use crate::principal::{Organization, with_org_prefix};
 
 /// What the claims grant beyond being signed in.
@@ -17,21 +20,18 @@ pub(super) struct Grants {
 
 /// Flat claims: `org_id`, `org_slug`, `org_role`, `org_permissions`.
 pub(super) fn decode_v1(payload: &Map<String, Value>) -> Result<Grants, VerifyError> {
+    let malformed = VerifyError::Claim { claim: "org_id", fault: Fault::Malformed };
     let id = match payload.get("org_id") {
         None | Some(Value::Null) => return Ok(Grants::default()),
-        Some(Value::String(id)) if !id.is_empty() => id.clone(),
-        Some(_) => return Err(VerifyError::Claim { claim: "org_id", fault: Fault::Malformed }),
+        Some(id) => parse_id(id).ok_or(malformed)?.to_owned(),
     };
     let listed = payload.get("org_permissions").and_then(Value::as_array);
-    let mut permissions = Vec::new();
-    for permission in listed.into_iter().flatten().filter_map(Value::as_str) {
-        push_new(&mut permissions, with_org_prefix(permission), |bare| bare != "org:");
-    }
+    let permissions = listed.into_iter().flatten().filter_map(Value::as_str).filter_map(prefixed);
     let org = Organization {
         id,
         slug: text(payload, "org_slug").map(str::to_owned),
-        role: text(payload, "org_role").map(with_org_prefix),
-        permissions,
+        role: text(payload, "org_role").and_then(prefixed),
+        permissions: unique(permissions),
     };
     Ok(Grants { org: Some(org), ..Grants::default() })
 }
@@ -48,22 +48,26 @@ pub(super) fn decode_v2(payload: &Map<String, Value>) -> Result<Grants, VerifyEr
     let Some(claim) = payload.get("o") else { return Ok(grants) };
     let malformed = VerifyError::Claim { claim: "o", fault: Fault::Malformed };
     let org = claim.as_object().ok_or(malformed)?;
-    let id = text(org, "id").ok_or(malformed)?.to_owned();
+    let id = org.get("id").and_then(parse_id).ok_or(malformed)?.to_owned();
     let actions: Vec<&str> = text(org, "per").map(|per| per.split(',').collect()).unwrap_or_default();
     let parse_mask = |mask| Mask::parse(mask, actions.len());
     let masks: Vec<Mask> = text(org, "fpm").map(|fpm| fpm.split(',').map(parse_mask).collect()).unwrap_or_default();
 
     // Clerk documents a mask's place as the place in all of `fea`; Clerk's JavaScript SDK counts the organization's
     // elements only. Whichever a token was made for, what both readings grant was meant.
-    let everywhere = permissions(elements.iter().zip(&masks), &actions);
-    let in_org = permissions(elements.iter().filter(|element| element.scope.org).zip(&masks), &actions);
-    grants.ambiguous = everywhere != in_org;
+    let mut permissions = granted(elements.iter().zip(&masks), &actions);
+    let in_org = granted(elements.iter().filter(|element| element.scope.org).zip(&masks), &actions);
+    grants.ambiguous = permissions != in_org;
+    if grants.ambiguous {
+        let in_org: HashSet<String> = in_org.into_iter().collect();
+        permissions.retain(|permission| in_org.contains(permission));
+    }
     grants.overflow = masks.iter().any(|mask| mask.overflow);
     grants.org = Some(Organization {
         id,
         slug: text(org, "slg").map(str::to_owned),
-        role: text(org, "rol").map(with_org_prefix),
-        permissions: everywhere.into_iter().filter(|permission| in_org.contains(permission)).collect(),
+        role: text(org, "rol").and_then(prefixed),
+        permissions,
     });
     Ok(grants)
 }
@@ -101,16 +105,13 @@ fn scoped(elements: &[Element<'_>]) -> Vec<String> {
     granted.map(|element| element.text.to_owned()).collect()
 }
 
-fn permissions<'a>(pairs: impl Iterator<Item = (&'a Element<'a>, &'a Mask)>, actions: &[&str]) -> Vec<String> {
-    let mut granted = Vec::new();
-    for (element, mask) in pairs {
-        let Some(feature) = element.name.filter(|_| element.scope.org) else { continue };
-        let names = actions.iter().enumerate().filter(|(bit, action)| mask.has(*bit) && is_name(action));
-        for (_, action) in names {
-            push_new(&mut granted, format!("org:{feature}:{action}"), |_| true);
-        }
-    }
-    granted
+fn granted<'a>(pairs: impl Iterator<Item = (&'a Element<'a>, &'a Mask)>, actions: &[&str]) -> Vec<String> {
+    let in_org = pairs.filter(|(element, _)| element.scope.org);
+    let named = in_org.filter_map(|(element, mask)| Some((element.name?, mask)));
+    unique(named.flat_map(|(feature, mask)| {
+        let set = actions.iter().enumerate().filter(|(bit, action)| mask.has(*bit) && is_name(action));
+        set.map(move |(_, action)| format!("org:{feature}:{action}"))
+    }))
 }
 
 /// A set of bits, written as one decimal number of any length.
@@ -156,8 +157,12 @@ fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-fn push_new(list: &mut Vec<String>, item: String, keep: impl Fn(&str) -> bool) {
-    if keep(&item) && !list.contains(&item) {
-        list.push(item);
-    }
+/// With `org:` exactly once, unless nothing follows it.
+fn prefixed(name: &str) -> Option<String> {
+    Some(with_org_prefix(name)).filter(|name| name != "org:")
+}
+
+fn unique(items: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    items.filter(|item| seen.insert(item.clone())).collect()
 }

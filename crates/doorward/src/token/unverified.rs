@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::category;
 use super::claims::{Claims, Verified};
 use super::error::{Malformation, NotSession, Part, VerifyError};
-use super::json::parse_object;
-use super::key::{Key, parse_key_id};
+use super::json::{parse_id, parse_object};
+use super::key::Key;
 use super::rules::Rules;
 use super::time::Timestamp;
 
@@ -113,5 +113,5 @@ fn check_header(header: &Map<String, Value>) -> Result<&str, VerifyError> {
             return Err(VerifyError::UnsupportedHeader(name));
         }
     }
-    header.get("kid").and_then(parse_key_id).ok_or(VerifyError::KeyId)
+    header.get("kid").and_then(parse_id).ok_or(VerifyError::KeyId)
 }
