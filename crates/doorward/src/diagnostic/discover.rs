@@ -1,5 +1,128 @@
-//! Codes of `discover`: DW2xxx.
+//! Codes of `discover`: DW2xxx. From DW2101 on, they are about authentication that is already there.
 
-use super::Code;
+use super::{Code, Severity};
 
-pub(super) static CODES: &[Code] = &[];
+macro_rules! codes {
+    ($($id:literal $severity:ident $title:literal $story:literal)*) => {
+        pub(super) static CODES: &[Code] = &[
+            $(Code { id: $id, title: $title, severity: Severity::$severity, story: $story },)*
+        ];
+    };
+}
+
+codes! {
+    "DW2001" Warning "a source file does not parse"
+    "A syntax error hides everything in the file, so routes in it are missing from the inventory and nothing is said \
+     about their protection. The rest of the project was read. Repair the file and run again."
+
+    "DW2002" Warning "a source file was not read"
+    "Files above one megabyte, minified bundles and files that are not UTF-8 are left out, because they are built, not \
+     written. If such a file does register routes, point doorward at the source it was built from."
+
+    "DW2003" Warning "a path is only known when the program runs"
+    "The path of a route or of a mount comes from something that can't be computed from the source: a variable of the \
+     environment, a database, a function of a package. What is behind it can't be named, so a policy can't cover it. \
+     Use a literal or a constant."
+
+    "DW2004" Warning "something unknown is mounted"
+    "A value from a package, or one that can't be followed, is used as a handler where routes are expected. It may serve \
+     any number of paths, and none of them is in the inventory. Put a guard in front of the mount, or accept it knowingly."
+
+    "DW2005" Warning "handlers are only known when the program runs"
+    "A route spreads a list of handlers that can't be computed from the source. The route is listed, but a guard among \
+     those handlers can't be seen, so its protection is unsure."
+
+    "DW2006" Warning "a module is loaded by a computed name"
+    "`require` or `import()` is given a name that is only known when the program runs. Routes in the modules it loads are \
+     missing from the inventory. Load modules by literal names, or list them in one file."
+
+    "DW2007" Warning "an import leads nowhere"
+    "A relative import, or one of a package of the workspace, names a file that is not there. It may be generated at \
+     build time, or ignored by version control. Routes in it are missing from the inventory."
+
+    "DW2008" Warning "a method is only known when the program runs"
+    "A route is registered as `app[method](…)` with a method that can't be computed from the source. It is listed for \
+     every method, so that a policy can cover it; its real methods may be fewer."
+
+    "DW2009" Warning "a path pattern is more than a template can say"
+    "The path is a regular expression, or uses wildcards and groups that have no exact template. Where something close \
+     exists the route is listed under it; otherwise it is missing. Requests are matched by the pattern, not by the \
+     template, so check the route by hand."
+
+    "DW2010" Warning "a path depends on the environment"
+    "The path has a default in the source and may be overridden by the environment, as in `process.env.PREFIX ?? '/api'`. \
+     The default is taken. If a deployment overrides it, the routes there have other names than in the policy."
+
+    "DW2011" Info "a router is never mounted"
+    "A router registers routes, but no application uses it as far as can be seen, so no request reaches it and its routes \
+     are not listed. If it is mounted in a way that can't be followed, another diagnostic says where."
+
+    "DW2012" Warning "a package.json can't be read"
+    "The manifest tells which packages a project uses, which versions, and where it starts. Without it, doorward goes by \
+     imports alone and assumes current versions. Repair the file."
+
+    "DW2013" Warning "the program is too complex to follow"
+    "Start-up code is followed step by step, up to a limit that ordinary servers stay far below. The limit was reached, \
+     so routes registered later may be missing. Run doorward on the folder of a single app, or simplify its start-up."
+
+    "DW2014" Warning "a path holds control characters"
+    "Control characters in a path can't be typed, are only ever sent encoded, and would corrupt reports. The route is not \
+     listed. Remove them from the source."
+
+    "DW2015" Warning "a path never matches"
+    "Express matches paths that start with a slash. A route or a mount whose path does not is never reached, which is \
+     rarely meant. If it was meant to be protected, it isn't needed; if it was meant to work, it doesn't."
+
+    "DW2016" Info "an application is given to other code"
+    "A package, or a function that can't be followed, is given an application or a router. It may add routes or \
+     middleware that are not in the inventory. Most such calls only observe requests."
+
+    "DW2017" Info "a function that registers routes is never called"
+    "A function registers routes on its parameter, but nothing in the project calls it as far as can be seen. It may be \
+     dead, or be called by a loader that works with computed names. Its routes are not listed."
+
+    "DW2101" Warning "requireAuth() of @clerk/express is deprecated"
+    "`requireAuth()` answers an unauthenticated API call with a redirect, not with 401, and accepts API keys and OAuth \
+     tokens as if a user had signed in. It is deprecated and goes with the next major version. Replace it with a guard \
+     that answers 401 and checks the kind of token."
+
+    "DW2102" Warning "the package @clerk/clerk-sdk-node is no longer maintained"
+    "`ClerkExpressRequireAuth`, `ClerkExpressWithAuth` and their kin come from a package that ended with version 5 and \
+     gets no security fixes. Move to `@clerk/express`, whose `req.auth` is a function where the old one was an object."
+
+    "DW2103" Error "req.auth is used as an object"
+    "Since `@clerk/express` 2, `req.auth` is a function. `if (req.auth)` is true for everybody, so a check written that \
+     way lets strangers in; `req.auth.userId` is always undefined. Use `getAuth(req)`."
+
+    "DW2104" Error "a guard that refuses nobody"
+    "`clerkMiddleware()` reads the token and attaches what it finds; it never refuses a request. Given a name such as \
+     `requireAuth`, it looks like protection and is none. Routes behind it are open."
+
+    "DW2105" Warning "createRouteMatcher decides by the text of a path"
+    "A matcher on paths and the router do not agree on what a path is: encoded characters, line breaks and doubled \
+     slashes reach the handler without matching the pattern. It is deprecated for that reason. Guard the route itself."
+
+    "DW2106" Warning "clerkMiddleware is attached twice"
+    "The first `clerkMiddleware()` decides; a second one does nothing, silently, whatever its options are. Options such as \
+     `authorizedParties` given to the second are lost. Keep one."
+
+    "DW2107" Warning "CORS comes after a guard"
+    "Browsers ask for permission with an OPTIONS request that carries no token. If a guard runs first, it refuses the \
+     question, and no page of another origin can call the API; its 401 also lacks the headers that let the page read it."
+
+    "DW2108" Warning "clerkMiddleware has no authorizedParties"
+    "Without `authorizedParties`, tokens that were issued for any origin of the Clerk instance are accepted, also those of \
+     a subdomain somebody else controls. List the origins of your own front ends."
+
+    "DW2109" Critical "a secret key is written in the source"
+    "Whoever can read the source, its history or an error report can act as your backend. Take the key out, read it from \
+     the environment, and replace it in Clerk's dashboard; deleting the line is not enough."
+
+    "DW2110" Error "a guard is attached only under a condition"
+    "The guard runs only if a condition holds when the program starts, such as the environment not being development. \
+     Where it doesn't hold, the routes are open. One wrong variable in production opens them all."
+
+    "DW2111" Warning "a guard comes after the routes"
+    "Express runs middleware in the order of registration. A guard that is attached after the routes it is meant for never \
+     runs for them. Move it above them."
+}

@@ -1,0 +1,447 @@
+//! What a middleware does to strangers.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use doorward::inventory::{GuardAsk, GuardState};
+use doorward::policy::{Access, Bind, BindSource, OWNER_CLAIMS};
+
+use super::super::HARMLESS;
+use super::host::Express;
+use crate::js::eval::Eval;
+use crate::js::ir::{self, Expr, ExprKind, Function, Key, Pattern, Span};
+use crate::js::program::Program;
+use crate::js::value::{Closure, External, Place, Value};
+use crate::model::HandlerKind;
+
+/// What is known about one handler.
+#[derive(Debug, Clone)]
+pub(crate) struct Verdict {
+    pub(crate) state: GuardState,
+    /// A package, `doorward`, or a file.
+    pub(crate) origin: String,
+    pub(crate) asks: Option<GuardAsk>,
+    pub(crate) kind: HandlerKind,
+}
+
+impl Verdict {
+    fn new(state: GuardState, origin: impl Into<String>) -> Self {
+        Self { state, origin: origin.into(), asks: None, kind: HandlerKind::Other }
+    }
+}
+
+/// What a function's body shows.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    /// It answers 401 or 403, or makes an error that says so.
+    pub(crate) refuses: bool,
+    /// It passes an error on, or throws.
+    pub(crate) fails: bool,
+    /// It looks at credentials.
+    pub(crate) reads_credentials: bool,
+    /// It checks them with something that can refuse.
+    pub(crate) verifies: bool,
+    /// It calls Clerk's `getAuth`.
+    pub(crate) get_auth: bool,
+    /// It answers anything but 404.
+    pub(crate) answers: bool,
+    pub(crate) not_found: bool,
+    /// It reads `req.auth` as if it were an object.
+    pub(crate) auth_object: Vec<Place>,
+    /// It calls Clerk's `createRouteMatcher` results or a guard of its own.
+    pub(crate) calls_guard: Option<String>,
+}
+
+/// Judges one handler value.
+pub(crate) fn judge(eval: &mut Eval<Express>, program: &Program, value: &Value, text: &str) -> Verdict {
+    match value {
+        Value::External(external) => external_verdict(external, text),
+        Value::Function(closure) => {
+            let file = program.module(closure.module).file.clone();
+            let mut body = Body::default();
+            scan(eval, closure, &mut body, &mut HashSet::new(), 0);
+            let evidence = body.refuses && (body.reads_credentials || body.verifies);
+            let state = if body.calls_guard.is_some() || evidence || (body.verifies && body.fails) {
+                GuardState::Guarded
+            } else if body.refuses && sounds_like_auth(text) {
+                GuardState::Unsure
+            } else {
+                GuardState::Open
+            };
+            Verdict::new(state, crate::walk::printable(&file))
+        }
+        Value::OneOf(values) => {
+            let all: Vec<Verdict> = values.iter().map(|it| judge(eval, program, it, text)).collect();
+            let guarded = all.iter().all(|it| it.state == GuardState::Guarded);
+            let open = all.iter().all(|it| it.state == GuardState::Open);
+            let state = match (guarded, open) {
+                (true, _) => GuardState::Guarded,
+                (_, true) => GuardState::Open,
+                _ => GuardState::Unsure,
+            };
+            let mut first = all.into_iter().next().unwrap_or_else(|| Verdict::new(state, ""));
+            first.state = state;
+            if state != GuardState::Guarded {
+                first.asks = None;
+            }
+            first
+        }
+        Value::Unknown | Value::Method(..) => Verdict::new(GuardState::Unsure, "unknown"),
+        _ => Verdict::new(GuardState::Open, ""),
+    }
+}
+
+fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {
+    let Some(package) = external.package() else {
+        let state = if sounds_like_auth(text) { GuardState::Unsure } else { GuardState::Open };
+        return Verdict::new(state, external.path().first().copied().unwrap_or_default());
+    };
+    let path = external.path();
+    let called = path.last() == Some(&"()");
+    let name = path.iter().rev().find(|it| **it != "()").copied().unwrap_or_default();
+    let mut verdict = Verdict::new(GuardState::Open, package);
+    match (package, name) {
+        ("doorward", "guard") if called => {
+            verdict.kind = HandlerKind::Doorward;
+            if let External::Call(_, args, _) = &**external {
+                verdict.asks = args.first().and_then(|it| ask(&it.value));
+            }
+            verdict.state = match &verdict.asks {
+                Some(ask) if ask.access.admits_strangers() => GuardState::Open,
+                _ => GuardState::Guarded,
+            };
+        }
+        ("@clerk/express", "requireAuth") if called => {
+            verdict.kind = HandlerKind::Deprecated;
+            verdict.state = GuardState::Guarded;
+        }
+        ("@clerk/clerk-sdk-node", "ClerkExpressRequireAuth") if called => {
+            verdict.kind = HandlerKind::Deprecated;
+            verdict.state = GuardState::Guarded;
+        }
+        ("@clerk/express" | "@clerk/clerk-sdk-node" | "doorward", _) => {}
+        ("passport", "authenticate" | "authorize") if called => verdict.state = GuardState::Guarded,
+        ("express-jwt", _) if called => verdict.state = GuardState::Guarded,
+        (
+            "express-oauth2-jwt-bearer",
+            "auth" | "requiredScopes" | "claimCheck" | "claimEquals" | "scopeIncludesAny",
+        )
+        | ("express-openid-connect", "requiresAuth")
+        | ("connect-ensure-login", _)
+        | ("express-basic-auth", _)
+        | ("express-jwt-authz" | "express-jwt-permissions", _)
+            if called =>
+        {
+            verdict.state = GuardState::Guarded;
+        }
+        (package, _) if HARMLESS.contains(&package) => {}
+        (package, name) if sounds_like_auth(package) || sounds_like_auth(name) || sounds_like_auth(text) => {
+            verdict.state = GuardState::Unsure;
+        }
+        _ => {}
+    }
+    verdict
+}
+
+/// Whether a name makes people think of access control.
+pub(crate) fn sounds_like_auth(text: &str) -> bool {
+    let text = text.split('(').next().unwrap_or(text).to_ascii_lowercase();
+    [
+        "auth",
+        "guard",
+        "protect",
+        "permission",
+        "role",
+        "login",
+        "signedin",
+        "loggedin",
+        "jwt",
+        "acl",
+        "rbac",
+        "admin",
+        "apikey",
+        "verifytoken",
+        "secur",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
+        && (!text.contains("author") || text.contains("authori"))
+}
+
+/// The argument of a doorward guard.
+pub(crate) fn ask(value: &Value) -> Option<GuardAsk> {
+    match value {
+        Value::Str(text) => {
+            let access = match &*text.text {
+                "signed-in" => Access::SignedIn,
+                "optional" => Access::Optional,
+                "webhook" => Access::Webhook,
+                _ => return None,
+            };
+            Some(GuardAsk { access, bind: Vec::new(), hide: false })
+        }
+        Value::Object(object) => {
+            let access = access(value).unwrap_or(Access::SignedIn);
+            let known = ["role", "permission", "feature", "plan", "any", "all", "signedIn"];
+            let named = object.props.borrow().iter().filter(|(key, _)| known.contains(&&**key)).count();
+            if named > 1 || (named == 1 && object.get("signedIn").is_none() && access == Access::SignedIn) {
+                return None;
+            }
+            let hide = matches!(object.get("hide"), Some(Value::Bool(true)));
+            let mut bind = Vec::new();
+            if let Some(Value::Object(pairs)) = object.get("bind") {
+                for (param, claim) in pairs.props.borrow().iter() {
+                    let claim = claim.as_str().filter(|it| OWNER_CLAIMS.contains(it))?;
+                    bind.push(Bind { source: BindSource::Param(param.to_string()), claim: claim.to_owned() });
+                }
+            }
+            Some(GuardAsk { access, bind, hide })
+        }
+        _ => None,
+    }
+}
+
+fn access(value: &Value) -> Option<Access> {
+    let object = match value {
+        Value::Object(object) => object,
+        Value::Str(text) if &*text.text == "signed-in" => return Some(Access::SignedIn),
+        _ => return None,
+    };
+    let text = |name: &str| object.get(name).and_then(|it| it.as_str().map(str::to_owned));
+    let list = |name: &str| match object.get(name) {
+        Some(Value::Array(array)) => array.items.borrow().iter().map(access).collect::<Option<Vec<_>>>(),
+        _ => None,
+    };
+    if let Some(name) = text("role") {
+        return Access::role(&name).ok();
+    }
+    if let Some(name) = text("permission") {
+        return Access::permission(&name).ok();
+    }
+    if let Some(name) = text("feature") {
+        return Access::feature(&name).ok();
+    }
+    if let Some(name) = text("plan") {
+        return Access::plan(&name).ok();
+    }
+    if let Some(of) = list("any") {
+        return Access::any(of).ok();
+    }
+    if let Some(of) = list("all") {
+        return Access::all(of).ok();
+    }
+    matches!(object.get("signedIn"), Some(Value::Bool(true))).then_some(Access::SignedIn)
+}
+
+const CREDENTIALS: &[&str] = &[
+    "authorization",
+    "jwt",
+    "token",
+    "bearer",
+    "session",
+    "apikey",
+    "api-key",
+    "credential",
+    "currentuser",
+    "isauthenticated",
+    "cookie",
+];
+
+/// Reads a function's body, and those of the project's functions it calls.
+pub(crate) fn scan(
+    eval: &mut Eval<Express>,
+    closure: &Rc<Closure>,
+    body: &mut Body,
+    seen: &mut HashSet<*const Function>,
+    depth: usize,
+) {
+    if depth > 5 || !seen.insert(std::sync::Arc::as_ptr(&closure.function)) || seen.len() > 400 {
+        return;
+    }
+    let function = std::sync::Arc::clone(&closure.function);
+    let next = function.param_name(2).unwrap_or("next").to_owned();
+    let request = function.param_name(0).unwrap_or("req").to_owned();
+    let mut calls: Vec<Value> = Vec::new();
+    let mut called_members: HashSet<Span> = HashSet::new();
+    ir::visit(&function.body, &mut |expr| {
+        match &expr.kind {
+            ExprKind::Call(callee, items) | ExprKind::New(callee, items) => {
+                called_members.insert(callee.span);
+                let name = last_name(callee).unwrap_or_default();
+                let first = items.first().map(|it| &it.value.kind);
+                match (name, first) {
+                    ("status" | "sendStatus" | "writeHead" | "code", Some(ExprKind::Num(status))) => {
+                        note_status(body, *status);
+                    }
+                    ("json" | "send" | "end" | "render" | "redirect" | "sendFile" | "download", _) => {
+                        body.answers = true;
+                    }
+                    ("getAuth", _) => {
+                        body.get_auth = true;
+                        body.reads_credentials = true;
+                    }
+                    _ => {}
+                }
+                if name == next
+                    && !matches!(first, None | Some(ExprKind::Null))
+                    && matches!(callee.kind, ExprKind::Name(_))
+                {
+                    body.fails |= !matches!(first, Some(ExprKind::Str(text)) if matches!(&**text, "route" | "router"));
+                }
+                if matches!(&expr.kind, ExprKind::New(..)) && says_unauthorized(name) {
+                    body.refuses = true;
+                }
+                let value = resolve(eval, callee, closure);
+                calls.push(value);
+                // A callback given to a checking library is part of the check.
+                for item in items {
+                    if let ExprKind::Name(_) | ExprKind::Member(..) = &item.value.kind
+                        && let value @ Value::Function(_) = resolve(eval, &item.value, closure)
+                    {
+                        calls.push(value);
+                    }
+                }
+            }
+            ExprKind::Member(object, Key::Name(name)) => {
+                note_word(body, name);
+                let on_request = matches!(&object.kind, ExprKind::Name(it) if **it == *request);
+                if on_request && matches!(&**name, "user" | "auth" | "session") {
+                    body.reads_credentials = true;
+                }
+                if on_request && &**name == "auth" && !called_members.contains(&expr.span) {
+                    body.auth_object.push(Place { module: closure.module, span: expr.span });
+                }
+                if says_unauthorized(name) {
+                    body.refuses = true;
+                }
+            }
+            ExprKind::Assign(target, _, value) => {
+                if let Pattern::Member(member) = &**target {
+                    if last_name(member) == Some("statusCode")
+                        && let ExprKind::Num(status) = value.kind
+                    {
+                        note_status(body, status);
+                    }
+                    // Setting `req.auth` is not reading it.
+                    called_members.insert(member.span);
+                }
+            }
+            ExprKind::Str(text) => {
+                if text.len() < 40 {
+                    note_word(body, text);
+                }
+            }
+            ExprKind::Name(name) => note_word(body, name),
+            _ => {}
+        }
+        true
+    });
+    body.fails |= throws(&function.body);
+    for call in calls {
+        for value in call.each() {
+            match value {
+                Value::Function(inner) => {
+                    let module = inner.module;
+                    let mut unused = Vec::new();
+                    std::mem::swap(&mut unused, &mut body.auth_object);
+                    scan(eval, &inner, body, seen, depth + 1);
+                    if module == closure.module {
+                        unused.append(&mut body.auth_object);
+                    }
+                    body.auth_object = unused;
+                }
+                Value::External(external) => {
+                    let name = external.name();
+                    let package = external.package().unwrap_or_default();
+                    let last = name.rsplit('.').next().unwrap_or_default();
+                    let verifies = (matches!(package, "jsonwebtoken" | "jose" | "jwt-simple" | "firebase-admin")
+                        && ["verify", "decode", "jwtverify", "verifyidtoken"]
+                            .iter()
+                            .any(|word| last.to_ascii_lowercase().contains(word)))
+                        || (package == "passport" && last == "authenticate")
+                        || (package.starts_with("@clerk/") && matches!(last, "verifyToken" | "authenticateRequest"));
+                    body.verifies |= verifies;
+                    let called = Rc::new(External::Call(Rc::clone(&external), Vec::new(), Place::default()));
+                    if external_verdict(&called, "").state == GuardState::Guarded {
+                        body.calls_guard = Some(name);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn throws(statements: &[ir::Stmt]) -> bool {
+    use ir::StmtKind as S;
+    statements.iter().any(|it| match &it.kind {
+        S::Throw(_) => true,
+        S::If(_, yes, no) => {
+            throws(std::slice::from_ref(yes)) || no.as_ref().is_some_and(|it| throws(std::slice::from_ref(it)))
+        }
+        S::Block(all) => throws(all),
+        S::Try(block, handler, _) => throws(block) || handler.as_ref().is_some_and(|(_, body)| throws(body)),
+        _ => false,
+    })
+}
+
+fn note_status(body: &mut Body, status: f64) {
+    let is = |wanted: f64| (status - wanted).abs() < f64::EPSILON;
+    if is(401.0) || is(403.0) {
+        body.refuses = true;
+    }
+    if is(404.0) {
+        body.not_found = true;
+    }
+}
+
+fn note_word(body: &mut Body, word: &str) {
+    let lower = word.to_ascii_lowercase();
+    if CREDENTIALS.iter().any(|it| lower.contains(it)) {
+        body.reads_credentials = true;
+    }
+}
+
+fn says_unauthorized(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    ["unauthorized", "unauthorised", "forbidden", "unauthenticated", "accessdenied"].iter().any(|it| lower.contains(it))
+}
+
+fn last_name(expr: &Expr) -> Option<&str> {
+    match &expr.kind {
+        ExprKind::Name(name) | ExprKind::Member(_, Key::Name(name)) => Some(name),
+        _ => None,
+    }
+}
+
+/// The value of a name or a chain of members, as the function sees it, without running anything.
+fn resolve(eval: &mut Eval<Express>, expr: &Expr, closure: &Rc<Closure>) -> Value {
+    match &expr.kind {
+        ExprKind::Name(name) => match closure.scope.lookup(name) {
+            Some(_) => eval.lookup(&closure.scope, name, closure.module),
+            None => Value::Unknown,
+        },
+        ExprKind::This => closure.this.clone().unwrap_or(Value::Unknown),
+        ExprKind::Member(object, Key::Name(name)) => {
+            let object = resolve(eval, object, closure);
+            match object {
+                Value::Unknown | Value::Undefined | Value::Host(_) => Value::Unknown,
+                object => eval.member(&object, name, expr.span),
+            }
+        }
+        ExprKind::Call(callee, _) => match resolve(eval, callee, closure) {
+            Value::External(external) => {
+                Value::External(Rc::new(External::Call(external, Vec::new(), Place::default())))
+            }
+            _ => Value::Unknown,
+        },
+        ExprKind::Function(function) => Value::Function(Rc::new(Closure {
+            function: std::sync::Arc::clone(function),
+            scope: Rc::clone(&closure.scope),
+            module: closure.module,
+            this: None,
+            props: crate::js::value::Object::default(),
+        })),
+        _ => Value::Unknown,
+    }
+}

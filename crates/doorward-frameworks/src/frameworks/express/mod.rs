@@ -1,0 +1,102 @@
+//! Express 4 and 5: facts about the framework and the packages around it.
+
+mod discover;
+
+use super::Framework;
+
+pub(crate) static FRAMEWORK: Framework = Framework { id: "express", package: "express", discover: discover::discover };
+
+/// The methods a router has a function for, in lower case.
+pub(crate) static VERBS: &[&str] = &[
+    "get",
+    "post",
+    "put",
+    "delete",
+    "patch",
+    "options",
+    "head",
+    "all",
+    "checkout",
+    "copy",
+    "lock",
+    "merge",
+    "mkactivity",
+    "mkcol",
+    "move",
+    "m-search",
+    "notify",
+    "propfind",
+    "proppatch",
+    "purge",
+    "report",
+    "search",
+    "subscribe",
+    "trace",
+    "unlock",
+    "unsubscribe",
+    "link",
+    "unlink",
+    "bind",
+    "rebind",
+    "unbind",
+    "acl",
+    "mkcalendar",
+    "source",
+    "query",
+];
+
+/// Packages that give an application or a router of Express.
+pub(crate) static ROUTER_PACKAGES: &[&str] = &["express-promise-router"];
+
+/// Packages whose middleware never keeps anybody out.
+pub(crate) static HARMLESS: &[&str] = &[
+    "express",
+    "cors",
+    "helmet",
+    "morgan",
+    "compression",
+    "body-parser",
+    "cookie-parser",
+    "cookie-session",
+    "express-session",
+    "multer",
+    "express-rate-limit",
+    "express-slow-down",
+    "method-override",
+    "serve-static",
+    "serve-favicon",
+    "response-time",
+    "connect-timeout",
+    "express-validator",
+    "celebrate",
+    "express-fileupload",
+    "express-mongo-sanitize",
+    "xss-clean",
+    "hpp",
+    "pino-http",
+    "express-pino-logger",
+    "express-winston",
+    "winston",
+    "connect-flash",
+    "express-http-context",
+    "express-request-id",
+    "express-useragent",
+    "i18n",
+    "i18next-http-middleware",
+    "errorhandler",
+    "express-status-monitor",
+    "express-prom-bundle",
+    "prom-client",
+    "csurf",
+    "lusca",
+    "nocache",
+    "connect-mongo",
+    "express-async-handler",
+    "cls-rtracer",
+    "zod-express-middleware",
+    "express-zod-api",
+    "on-finished",
+];
+
+/// Packages that serve something of their own where they are mounted.
+pub(crate) static SERVES_PAGES: &[&str] = &["express.static", "serve-static"];

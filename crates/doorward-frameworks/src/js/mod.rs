@@ -1,0 +1,11 @@
+//! The language engine for JavaScript and TypeScript.
+//!
+//! It parses modules, follows imports, and evaluates the code that runs when a program starts, as far as that can
+//! be known without running it. It knows nothing about any framework: values of packages stay symbolic, and a
+//! [`Host`](eval::Host) says what calling them means.
+
+pub(crate) mod eval;
+pub(crate) mod ir;
+pub(crate) mod lower;
+pub(crate) mod program;
+pub(crate) mod value;

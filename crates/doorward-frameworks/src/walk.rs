@@ -1,0 +1,163 @@
+//! Which files of a tree are worth reading.
+
+use std::path::{Path, PathBuf};
+
+use doorward::diagnostic::{Diagnostic, Location};
+use ignore::WalkBuilder;
+
+/// Files above this size are data or bundles, not something a person wrote.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// Folders whose content is generated, installed or borrowed.
+const SKIPPED_FOLDERS: &[&str] = &[
+    "node_modules",
+    "bower_components",
+    "dist",
+    "build",
+    "out",
+    "coverage",
+    "vendor",
+    "vendored",
+    "third_party",
+    "jspm_packages",
+    "__tests__",
+    "__mocks__",
+    "test",
+    "tests",
+    "spec",
+    "specs",
+    "e2e",
+    "cypress",
+    "playwright",
+    "fixtures",
+    "storybook-static",
+    "public",
+    "static",
+];
+
+/// Marks of test files, as the part before the extension.
+const TEST_SUFFIXES: &[&str] = &["test", "spec", "e2e", "stories", "mock", "cy"];
+
+/// The result of a walk. Paths are absolute; `text` was read.
+#[derive(Debug, Default)]
+pub(crate) struct Walk {
+    /// Source files, in path order.
+    pub(crate) sources: Vec<(PathBuf, String)>,
+    /// Every `package.json`, in path order.
+    pub(crate) manifests: Vec<(PathBuf, String)>,
+    /// What was left out although it looked like source.
+    pub(crate) skipped: Vec<Diagnostic>,
+}
+
+/// Walks `root`, respecting ignore files. Symbolic links are not followed, so loops can't happen.
+pub(crate) fn walk(root: &Path) -> Walk {
+    let mut found = Walk::default();
+    let filter_root = root.to_path_buf();
+    let walker = WalkBuilder::new(root)
+        .follow_links(false)
+        .hidden(true)
+        .require_git(false)
+        .sort_by_file_path(Path::cmp)
+        .filter_entry(move |entry| {
+            let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            entry.path() == filter_root || !is_folder || !is_skipped_folder(&entry.file_name().to_string_lossy())
+        })
+        .build();
+    for entry in walker {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let text = error.to_string().replace(&format!("{}/", root.display()), "");
+                found.skipped.push(
+                    Diagnostic::new("DW2002", format!("a folder or file can't be read: {}", printable(&text)))
+                        .help("give the user who runs doorward read access, or exclude it in .gitignore"),
+                );
+                continue;
+            }
+        };
+        if !entry.file_type().is_some_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy();
+        let is_manifest = name == "package.json";
+        if !is_manifest && !is_source(&name) {
+            continue;
+        }
+        let relative = relative(root, path);
+        if entry.metadata().is_ok_and(|meta| meta.len() > MAX_BYTES) {
+            found.skipped.push(skipped(&relative, "it is larger than 1 MB"));
+            continue;
+        }
+        match std::fs::read(path).map(String::from_utf8) {
+            Ok(Ok(text)) if is_manifest => found.manifests.push((path.to_path_buf(), text)),
+            Ok(Ok(text)) if name.contains(".min.") || is_minified(&text) => {
+                found.skipped.push(skipped(&relative, "it is minified"))
+            }
+            Ok(Ok(text)) => found.sources.push((path.to_path_buf(), text)),
+            Ok(Err(_)) => found.skipped.push(skipped(&relative, "it is not UTF-8")),
+            Err(error) => found.skipped.push(skipped(&relative, &format!("it can't be read: {error}"))),
+        }
+    }
+    found
+}
+
+/// `path` as seen from `root`, with `/`.
+pub(crate) fn relative(root: &Path, path: &Path) -> String {
+    let inside = path.strip_prefix(root).unwrap_or(path);
+    let parts: Vec<_> = inside.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
+}
+
+/// Control characters made visible, so that no report can be corrupted by a name.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+fn skipped(file: &str, why: &str) -> Diagnostic {
+    Diagnostic::new("DW2002", format!("`{}` was not read: {why}", printable(file)))
+        .at(Location::file(printable(file)))
+        .help("if it registers routes, move them to a source file; otherwise list it in .gitignore")
+}
+
+fn is_skipped_folder(name: &str) -> bool {
+    SKIPPED_FOLDERS.contains(&name)
+}
+
+fn is_source(name: &str) -> bool {
+    let Some((stem, extension)) = name.rsplit_once('.') else { return false };
+    let known = matches!(extension, "js" | "mjs" | "cjs" | "ts" | "mts" | "cts" | "jsx" | "tsx");
+    let declaration = stem.ends_with(".d");
+    let test = stem.rsplit_once('.').is_some_and(|(_, mark)| TEST_SUFFIXES.contains(&mark));
+    known && !declaration && !test
+}
+
+/// Long lines without whitespace are what a bundler leaves behind.
+fn is_minified(text: &str) -> bool {
+    text.len() > 5_000 && {
+        let lines = text.lines().count().max(1);
+        let blanks = text.bytes().filter(u8::is_ascii_whitespace).count();
+        text.len() / lines > 500 && blanks * 20 < text.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_bundles_and_declarations_are_not_sources() {
+        for name in ["app.test.ts", "app.spec.js", "types.d.ts", "readme.md", "Makefile"] {
+            assert!(!is_source(name), "{name}");
+        }
+        for name in ["app.js", "users.routes.ts", "server.mjs", "test.js"] {
+            assert!(is_source(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn one_long_line_is_minified_and_prose_is_not() {
+        assert!(is_minified(&"a(b,c);".repeat(2000)));
+        assert!(!is_minified(&"const a = 1;\n".repeat(2000)));
+    }
+}
