@@ -275,7 +275,6 @@ impl<'a> Draft<'a> {
             Forge::EmbedJwk => {
                 let other = &self.signer.other;
                 self.header.insert("jwk".into(), other.jwk());
-                self.header.insert("kid".into(), Value::from(other.id()));
                 self.key = Some(SignKey::OtherInstance);
             }
             Forge::Parts(_)

@@ -1,0 +1,372 @@
+//! Judging: whether an answer is what was expected. Nothing here sends anything.
+
+use doorward::diagnostic::Severity;
+
+use crate::http::{Answer, HttpError};
+use crate::plan::{Expectation, Shot};
+use crate::report::Verdict;
+
+/// What the judge knows besides the answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Context<'a> {
+    /// Whether the route hides from those who may not see it.
+    pub(crate) hide: bool,
+    /// What a good identity got on this route, if one was sent.
+    pub(crate) good: Option<&'a Answer>,
+    /// What a path got that nobody serves.
+    pub(crate) nowhere: Option<&'a Answer>,
+}
+
+/// What came of one shot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    pub(crate) verdict: Verdict,
+    pub(crate) severity: Severity,
+    pub(crate) expected: String,
+    pub(crate) got: String,
+    /// The door is closed, and something about how it closed could be better.
+    pub(crate) quality: Vec<&'static str>,
+    /// The refusal came, but not as one: a redirect or a crash.
+    pub(crate) mangled: bool,
+}
+
+/// Judges one answer.
+pub(crate) fn judge(shot: &Shot, answer: &Result<Answer, HttpError>, context: Context<'_>) -> Judgement {
+    let (verdict, severity, why) = match answer {
+        Ok(answer) => weigh(shot, answer, context),
+        Err(error) => no_answer(shot, error),
+    };
+    let got = match (answer, why) {
+        (Ok(answer), "") => describe(answer),
+        (Ok(answer), why) => format!("{}: {why}", describe(answer)),
+        (Err(error), "") => error.to_string(),
+        (Err(error), why) => format!("{error}: {why}"),
+    };
+    let status = answer.as_ref().map_or(0, |answer| answer.status);
+    let refusing = matches!(shot.expect, Expectation::Refuse | Expectation::Forbid);
+    Judgement {
+        verdict,
+        severity,
+        expected: expected(shot.expect, context.hide),
+        got,
+        quality: answer.as_ref().map_or_else(|_| Vec::new(), |answer| quality(shot, answer, verdict, context.hide)),
+        mangled: refusing && verdict == Verdict::Failed && matches!(status, 0 | 300..=399 | 500..=599),
+    }
+}
+
+/// What should come back, in words.
+fn expected(expect: Expectation, hide: bool) -> String {
+    match expect {
+        Expectation::Reach if hide => "the handler's answer, and not 401, 403, 404 or 5xx".into(),
+        Expectation::Reach => "the handler's answer, and not 401, 403 or 5xx".into(),
+        Expectation::Refuse => "401".into(),
+        Expectation::Forbid if hide => "404".into(),
+        Expectation::Forbid => "403".into(),
+        Expectation::Closed => "no success".into(),
+        Expectation::Status(status) => status.to_string(),
+        Expectation::NoReflection => "no `Access-Control-Allow-Origin` for this origin".into(),
+        Expectation::Preflight => "2xx with `Access-Control-Allow-Origin` for this origin".into(),
+        Expectation::DeliveryAccepted => "2xx".into(),
+        Expectation::DeliveryRefused => "400, 401 or 403".into(),
+        Expectation::Unavailable => "503 or 401".into(),
+    }
+}
+
+fn describe(answer: &Answer) -> String {
+    match answer.header("location") {
+        Some(location) if (300..400).contains(&answer.status) => {
+            // Addresses of sign-in pages carry the original address, and sometimes a token in it.
+            let bare: String = location.split(['?', '#']).next().unwrap_or_default().chars().take(120).collect();
+            format!("{} to {}", answer.status, bare.escape_debug())
+        }
+        _ => answer.status.to_string(),
+    }
+}
+
+type Weighed = (Verdict, Severity, &'static str);
+
+fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
+    let worst = shot.severity;
+    let proved = (Verdict::Proved, worst, "");
+    let failed = |why| (Verdict::Failed, worst, why);
+    // Not an open door, so never worse than an error.
+    let mangled = |why| (Verdict::Failed, worst.min(Severity::Error), why);
+    let untested = |why| (Verdict::Untested, worst, why);
+    let same_as_good = context.good.is_some_and(|good| good.status == answer.status);
+    match (shot.expect, answer.status) {
+        (Expectation::Reach, 401 | 403) => failed("someone who may come in was refused"),
+        (Expectation::Reach, 404) if context.hide => {
+            untested("nobody can tell a hidden resource from one that is not there; give a sample for its parameters")
+        }
+        (Expectation::Reach, 500..) => failed("the server failed before it could answer"),
+        (Expectation::Reach, 300..=399) if leads_to_sign_in(answer) => failed("someone who may come in was sent away"),
+        (Expectation::Reach, _) => proved,
+
+        (Expectation::Refuse, 401) => proved,
+        (Expectation::Refuse, 101 | 200..=299) => failed("it was let in"),
+        (Expectation::Refuse, 300..=399) => mangled("a redirect in place of a refusal"),
+        (Expectation::Refuse, 500..) => mangled("the server failed in place of refusing"),
+        (Expectation::Refuse, 403) => proved,
+        (Expectation::Refuse, _) if same_as_good => failed("the same answer as a good identity gets, so it was let in"),
+        (Expectation::Refuse, _) if context.good.is_none() => {
+            untested("this may be the handler's answer; allow writes to compare it with a good identity's")
+        }
+        (Expectation::Refuse, _) => proved,
+
+        (Expectation::Forbid, 404) if context.hide && same_as_good => {
+            untested("a good identity gets 404 as well; give a sample for the route's parameters")
+        }
+        (Expectation::Forbid, 404) if context.hide => proved,
+        (Expectation::Forbid, 403) if context.hide => {
+            (Verdict::Failed, worst.min(Severity::Warning), "it tells that the resource exists")
+        }
+        (Expectation::Forbid, 401 | 403) => proved,
+        (Expectation::Forbid, 101 | 200..=299) => failed("it was let in"),
+        (Expectation::Forbid, 300..=399) => mangled("a redirect in place of a refusal"),
+        (Expectation::Forbid, 500..) => mangled("the server failed in place of refusing"),
+        (Expectation::Forbid, _) if same_as_good => failed("the same answer as a good identity gets, so it was let in"),
+        (Expectation::Forbid, _) if context.good.is_none() => {
+            untested("this may be the handler's answer; allow writes to compare it with a good identity's")
+        }
+        (Expectation::Forbid, 404) => proved,
+        (Expectation::Forbid, _) => mangled("neither let in nor refused"),
+
+        (Expectation::Closed, 101 | 200..=299) => {
+            let nowhere = context.nowhere.is_some_and(|nowhere| nowhere.is_success() && nowhere.body == answer.body);
+            if shot.respelled && nowhere { proved } else { failed("it was let in") }
+        }
+        (Expectation::Closed, 500 | 502..) => (Verdict::Failed, worst.min(Severity::Warning), "the server failed"),
+        (Expectation::Closed, _) => proved,
+
+        (Expectation::Status(status), got) if status == got => proved,
+        (Expectation::Status(_), _) => failed(""),
+
+        (Expectation::NoReflection, _) => {
+            let allowed = answer.header("access-control-allow-origin");
+            let credentials = answer.header("access-control-allow-credentials") == Some("true");
+            match allowed {
+                Some(origin) if Some(origin) == origin_of(shot) => failed("the origin was allowed"),
+                Some("*") if credentials => failed("every origin was allowed, with credentials"),
+                _ => proved,
+            }
+        }
+        (Expectation::Preflight, 200..=299) => {
+            let allowed = answer.header("access-control-allow-origin");
+            if allowed.is_some() && (allowed == origin_of(shot) || allowed == Some("*")) {
+                proved
+            } else {
+                failed("the origin was not allowed")
+            }
+        }
+        (Expectation::Preflight, _) => failed("browsers give up here"),
+
+        (Expectation::DeliveryAccepted, 200..=299) => proved,
+        (Expectation::DeliveryAccepted, 400 | 422)
+            if shot.body.as_deref().is_some_and(|body| body.contains("doorward.probe")) =>
+        {
+            untested("this may be about the type of the event; allow writes to send one that Clerk sends")
+        }
+        (Expectation::DeliveryAccepted, _) => failed("a signed delivery was refused"),
+        (Expectation::DeliveryRefused, 400 | 401 | 403) => proved,
+        (Expectation::DeliveryRefused, 200..=299) => failed("it was accepted"),
+        (Expectation::DeliveryRefused, 500..) => mangled("the server failed in place of refusing"),
+        (Expectation::DeliveryRefused, _) if same_as_good => failed("the same answer as a signed delivery gets"),
+        (Expectation::DeliveryRefused, _) => proved,
+
+        (Expectation::Unavailable, 200..=299) => failed("it was let in"),
+        (Expectation::Unavailable, 300..=399 | 500 | 502 | 504..) => {
+            (Verdict::Failed, Severity::Warning, "refused, but not in a way that callers understand")
+        }
+        (Expectation::Unavailable, _) => proved,
+    }
+}
+
+fn no_answer(shot: &Shot, error: &HttpError) -> Weighed {
+    let mangled = shot.severity.min(Severity::Error);
+    match (shot.expect, error) {
+        (_, HttpError::Connect(_)) => (Verdict::Untested, shot.severity, ""),
+        // Refusing to speak is a refusal, where the request is one that no client sends.
+        (Expectation::Closed, HttpError::Closed) => (Verdict::Proved, shot.severity, ""),
+        (Expectation::Closed | Expectation::Unavailable, _) => {
+            (Verdict::Failed, Severity::Warning, "callers wait for nothing")
+        }
+        (_, HttpError::Timeout(_)) => (Verdict::Failed, mangled, "callers wait for nothing"),
+        (_, HttpError::Closed | HttpError::Garbage) => (Verdict::Failed, mangled, ""),
+    }
+}
+
+/// What could be better about a refusal.
+fn quality(shot: &Shot, answer: &Answer, verdict: Verdict, hide: bool) -> Vec<&'static str> {
+    let mut notes = Vec::new();
+    if verdict != Verdict::Proved {
+        return notes;
+    }
+    match (shot.expect, answer.status) {
+        (Expectation::Refuse, 401) if shot.case == crate::plan::STRANGER => {
+            let challenge = answer.header("www-authenticate").unwrap_or_default();
+            if !challenge.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer")) {
+                notes.push("401 without `WWW-Authenticate: Bearer`");
+            }
+            if !answer.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json")) {
+                notes.push("401 with a body that is not JSON");
+            }
+        }
+        (Expectation::Refuse, 401) => {}
+        (Expectation::Refuse, _) if shot.case == crate::plan::STRANGER => {
+            notes.push("strangers are refused with another status than 401");
+        }
+        (Expectation::Forbid, 401) => notes.push("callers with the wrong rights are told to sign in (401)"),
+        (Expectation::Forbid, 404) if !hide => {
+            notes.push("callers with the wrong rights get 404 where the rule says 403");
+        }
+        _ => {}
+    }
+    notes
+}
+
+fn leads_to_sign_in(answer: &Answer) -> bool {
+    let location = answer.header("location").unwrap_or_default().to_ascii_lowercase();
+    ["sign-in", "signin", "login", "/v1/client/handshake"].iter().any(|part| location.contains(part))
+}
+
+fn origin_of(shot: &Shot) -> Option<&str> {
+    shot.headers.iter().find_map(|line| line.strip_prefix("Origin: "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Phase;
+
+    fn shot(expect: Expectation) -> Shot {
+        Shot {
+            route: 0,
+            case: "no-token".into(),
+            title: String::new(),
+            severity: Severity::Critical,
+            explain: String::new(),
+            fix: String::new(),
+            persona: None,
+            start: None,
+            forge: Vec::new(),
+            method: "GET".into(),
+            target: "/".into(),
+            headers: vec!["Origin: https://evil.example".into()],
+            body: None,
+            delivery: None,
+            phase: Phase::Attack,
+            expect,
+            respelled: false,
+            skip: None,
+        }
+    }
+
+    fn answer(status: u16) -> Answer {
+        Answer { status, ..Answer::default() }
+    }
+
+    fn verdict(expect: Expectation, status: u16, good: Option<u16>, hide: bool) -> Verdict {
+        let good = good.map(answer);
+        let context = Context { hide, good: good.as_ref(), nowhere: None };
+        judge(&shot(expect), &Ok(answer(status)), context).verdict
+    }
+
+    #[test]
+    fn a_refusal_is_a_401_or_at_least_no_entry() {
+        use Verdict::{Failed, Proved, Untested};
+        for (status, good, expected) in [
+            (401, Some(200), Proved),
+            (403, Some(200), Proved),
+            (404, Some(200), Proved),
+            (200, Some(200), Failed),
+            (204, None, Failed),
+            (302, Some(200), Failed),
+            (500, Some(200), Failed),
+            // The handler says "no such thing", so the guard let it through.
+            (404, Some(404), Failed),
+            (400, Some(400), Failed),
+            (400, None, Untested),
+        ] {
+            assert_eq!(verdict(Expectation::Refuse, status, good, false), expected, "{status} {good:?}");
+        }
+    }
+
+    #[test]
+    fn the_wrong_rights_get_403_or_404_where_the_rule_hides() {
+        use Verdict::{Failed, Proved, Untested};
+        for (status, good, hide, expected) in [
+            (403, Some(200), false, Proved),
+            (200, Some(200), false, Failed),
+            (404, Some(200), false, Proved),
+            (404, Some(404), false, Failed),
+            (404, Some(200), true, Proved),
+            (403, Some(200), true, Failed),
+            (404, Some(404), true, Untested),
+            (400, None, false, Untested),
+            (400, Some(200), false, Failed),
+        ] {
+            assert_eq!(verdict(Expectation::Forbid, status, good, hide), expected, "{status} {good:?} {hide}");
+        }
+    }
+
+    #[test]
+    fn who_may_come_in_must_come_in() {
+        use Verdict::{Failed, Proved, Untested};
+        for (status, hide, expected) in [
+            (200, false, Proved),
+            (404, false, Proved),
+            (422, false, Proved),
+            (401, false, Failed),
+            (403, false, Failed),
+            (500, false, Failed),
+            (503, false, Failed),
+            (404, true, Untested),
+        ] {
+            assert_eq!(verdict(Expectation::Reach, status, None, hide), expected, "{status} {hide}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_not_reflected() {
+        let allowing = |origin: &str, credentials: &str| Answer {
+            status: 200,
+            headers: vec![
+                ("access-control-allow-origin".into(), origin.into()),
+                ("access-control-allow-credentials".into(), credentials.into()),
+            ],
+            body: Vec::new(),
+        };
+        let check = |answer: Answer| judge(&shot(Expectation::NoReflection), &Ok(answer), Context::default()).verdict;
+        assert_eq!(check(allowing("https://evil.example", "false")), Verdict::Failed);
+        assert_eq!(check(allowing("*", "true")), Verdict::Failed);
+        assert_eq!(check(allowing("https://app.example.com", "true")), Verdict::Proved);
+        assert_eq!(check(answer(200)), Verdict::Proved);
+    }
+
+    #[test]
+    fn a_page_for_every_path_is_no_open_door() {
+        let page = Answer { status: 200, body: b"<html>".to_vec(), ..Answer::default() };
+        let respelled = Shot { respelled: true, ..shot(Expectation::Closed) };
+        let context = Context { nowhere: Some(&page), ..Context::default() };
+        assert_eq!(judge(&respelled, &Ok(page.clone()), context).verdict, Verdict::Proved);
+        let data = Answer { status: 200, body: b"{}".to_vec(), ..Answer::default() };
+        assert_eq!(judge(&respelled, &Ok(data), context).verdict, Verdict::Failed);
+    }
+
+    #[test]
+    fn silence_is_never_a_proof() {
+        let timeout = Err(HttpError::Timeout(std::time::Duration::from_secs(1)));
+        assert_eq!(judge(&shot(Expectation::Refuse), &timeout, Context::default()).verdict, Verdict::Failed);
+        let gone = Err(HttpError::Connect("refused".into()));
+        for expect in [Expectation::Refuse, Expectation::Closed, Expectation::Reach, Expectation::Forbid] {
+            assert_eq!(judge(&shot(expect), &gone, Context::default()).verdict, Verdict::Untested);
+        }
+    }
+
+    #[test]
+    fn a_plain_401_is_proved_and_could_be_better() {
+        let judged = judge(&shot(Expectation::Refuse), &Ok(answer(401)), Context::default());
+        assert_eq!(judged.verdict, Verdict::Proved);
+        assert_eq!(judged.quality.len(), 2);
+    }
+}

@@ -1,0 +1,129 @@
+use doorward::inventory::{Guard, Method, Route};
+use doorward::policy::{AppConfig, ClerkConfig, Cors};
+
+use super::*;
+use crate::case::cases;
+
+pub(crate) fn target(id: &str, access: Access) -> Target {
+    let id: RouteId = id.parse().unwrap();
+    let route = Route {
+        method: Method::new(id.method.as_str()),
+        path: id.path.clone(),
+        file: "server.js".into(),
+        line: 1,
+        chain: Vec::new(),
+        guard: Guard::open(),
+        params: id.path.params().map(str::to_owned).collect(),
+        id,
+    };
+    Target { route, access, bind: Vec::new(), hide: false }
+}
+
+fn policy() -> Policy {
+    Policy {
+        apps: BTreeMap::<String, AppConfig>::new(),
+        clerk: ClerkConfig { authorized_parties: vec!["https://app.example.com".into()], ..ClerkConfig::default() },
+        cors: Cors::default(),
+        rules: Vec::new(),
+        personas: Vec::new(),
+        expects: Vec::new(),
+    }
+}
+
+fn planned(targets: &[Target], options: &PlanOptions) -> (Plan, Signer) {
+    let signer = Signer::generate("http://127.0.0.1:4000", &["https://app.example.com".into()]).unwrap();
+    (plan(targets, &policy(), &cases().unwrap(), &signer, options), signer)
+}
+
+fn ids(plan: &Plan, route: usize) -> Vec<&str> {
+    plan.shots.iter().filter(|shot| shot.route == route).map(|shot| shot.case.as_str()).collect()
+}
+
+#[test]
+fn one_route_of_each_guard_gets_everything_and_the_rest_the_core() {
+    let targets = ["POST /orders", "GET /orders", "GET /orders/{id}"].map(|id| target(id, Access::SignedIn));
+    let (plan, _) = planned(&targets, &PlanOptions::default());
+    let (write, read, other) = (ids(&plan, 0), ids(&plan, 1), ids(&plan, 2));
+    assert!(read.len() > 120, "{}", read.len());
+    for few in [&write, &other] {
+        assert!((12..70).contains(&few.len()), "{}", few.len());
+        for core in
+            ["no-token", "good-session", "alg-none", "expired", "azp-wrong", "session-pending", "other-instance"]
+        {
+            assert!(few.contains(&core), "{core}");
+        }
+    }
+    assert!(read.contains(&"keys-down") && !other.contains(&"keys-down"));
+}
+
+#[test]
+fn good_identities_change_nothing_unless_writes_are_allowed() {
+    let targets = [target("DELETE /orders/{id}", Access::SignedIn)];
+    let skipped = |allow_writes| {
+        let (plan, _) = planned(&targets, &PlanOptions { allow_writes, ..PlanOptions::default() });
+        plan.shots.into_iter().filter(|shot| shot.skip.is_some()).map(|shot| shot.case).collect::<Vec<_>>()
+    };
+    assert!(skipped(false).contains(&"good-session".to_owned()));
+    assert!(!skipped(false).contains(&"expired".to_owned()));
+    assert_eq!(skipped(true), [] as [String; 0]);
+}
+
+#[test]
+fn bound_parameters_are_the_granted_personas_own() {
+    let bind = vec![Bind { source: BindSource::Param("orgId".into()), claim: "org_id".into() }];
+    let targets = [Target { bind, ..target("GET /orgs/{orgId}/invoices/{id}", Access::SignedIn) }];
+    let (plan, signer) = planned(&targets, &PlanOptions::default());
+    let acme = signer.organization_id("acme");
+    let good = plan.shots.iter().find(|shot| shot.case == "good-session").unwrap();
+    assert_eq!(good.target, format!("/orgs/{acme}/invoices/1"));
+    let elsewhere = plan.shots.iter().find(|shot| shot.case == "other-tenant").unwrap();
+    assert_eq!(elsewhere.expect, Expectation::Forbid);
+    assert_eq!(elsewhere.persona.as_ref().unwrap().org.as_deref(), Some("globex"));
+}
+
+#[test]
+fn near_misses_are_sent_only_where_they_miss() {
+    let role = Access::role("admin").unwrap();
+    let (plan, _) =
+        planned(&[target("GET /admin", role), target("GET /me", Access::SignedIn)], &PlanOptions::default());
+    let (admin, me) = (ids(&plan, 0), ids(&plan, 1));
+    for case in ["role-longer", "role-shorter", "role-upper-case", "no-organization", "flat-claims"] {
+        assert!(admin.contains(&case) && !me.contains(&case), "{case}");
+    }
+    let member = plan.shots.iter().find(|shot| {
+        shot.route == 0 && shot.case == "persona" && shot.persona.as_ref().is_some_and(|it| it.name == "member")
+    });
+    assert_eq!(member.unwrap().expect, Expectation::Forbid);
+}
+
+#[test]
+fn open_routes_must_stay_open_and_webhooks_get_deliveries_only() {
+    let targets = [target("GET /health", Access::Public), target("POST /hook", Access::Webhook)];
+    let (plan, _) = planned(&targets, &PlanOptions::default());
+    assert_eq!(ids(&plan, 0), ["stranger-at-an-open-route"]);
+    let hook = ids(&plan, 1);
+    assert!(hook.len() >= 12 && hook.iter().all(|id| id.contains("delivery")), "{hook:?}");
+}
+
+#[test]
+fn a_rule_nobody_meets_is_untested() {
+    let nobody = Access::all(vec![Access::role("admin").unwrap(), Access::role("member").unwrap()]).unwrap();
+    let (plan, _) = planned(&[target("GET /x", nobody)], &PlanOptions::default());
+    assert!(plan.routes[0].untested.is_some());
+}
+
+#[test]
+fn paths_are_spelled_in_other_ways() {
+    let check =
+        |shape, expected: Option<&str>| assert_eq!(respell("/api/admin", shape).as_deref(), expected, "{shape:?}");
+    check(PathShape::TrailingSlash, Some("/api/admin/"));
+    check(PathShape::UpperCase, Some("/API/ADMIN"));
+    check(PathShape::DoubleSlash, Some("/api//admin"));
+    check(PathShape::EncodedLetter, Some("/api/admi%6E"));
+    check(PathShape::DoubleEncodedLetter, Some("/api/admi%256E"));
+    check(PathShape::EncodedSlash, Some("/api%2Fadmin"));
+    check(PathShape::EncodedParent, Some("/x/%2e%2e/api/admin"));
+    assert_eq!(respell("/", PathShape::TrailingSlash), None);
+    assert_eq!(respell("/123", PathShape::UpperCase), None);
+    assert_eq!(respell("/a", PathShape::DoubleSlash), None);
+}
