@@ -166,6 +166,9 @@ export function labApp({ express, clerk, runtime }) {
   app.get('/clerk-error', () => {
     throw Object.assign(new Error('made up'), { clerkError: true });
   });
+  app.get('/clerk-404', () => {
+    throw Object.assign(new Error('no such user'), { clerkError: true, status: 404 });
+  });
   app.get('/own-error', () => {
     throw new Error('mine');
   });

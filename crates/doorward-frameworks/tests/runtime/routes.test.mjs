@@ -127,9 +127,11 @@ for (const variant of variants) {
     });
 
     await t.test('a handler that forgot its guard gets an error, not a caller', async () => {
-      const { status, json } = await send(port, '/careless', { headers: admin });
-      assert.equal(status, 500);
-      assert.match(json.error, /needs a guard/);
+      const said = await stderrOf(t, async () => {
+        const { status, json } = await send(port, '/careless', { headers: admin });
+        assert.deepEqual([status, json], [500, { error: 'internal_error' }]);
+      });
+      assert.match(said, /caller\(req\) at GET \/careless needs a guard/);
     });
 
     await t.test('a known origin may read everything, refusals included', async () => {
@@ -194,6 +196,7 @@ for (const variant of variants) {
       assert.deepEqual((await send(port, '/own-error')).json, { error: 'mine' });
       const said = await stderrOf(t, async () => assert.equal((await send(port, '/clerk-error')).status, 503));
       assert.match(said, /made up/);
+      assert.deepEqual((await send(port, '/clerk-404')).json, { error: 'no such user' });
     });
   });
 }
@@ -232,7 +235,10 @@ test('a guard that was reached without the attach point lets nobody in', async (
     assert.equal((await send(port, '/maybe')).status, 503);
     assert.equal((await send(await serve(t, shadowed), '/me', { headers: admin })).status, 503);
   });
-  assert.match(said, /ran before clerkMiddleware\(clerkOptions\), or another clerkMiddleware ran first/);
+  assert.match(
+    said,
+    /ran before clerkMiddleware\(clerkOptions\), or another clerkMiddleware ran first, so it answers 503 \(GET \/me\)/,
+  );
 });
 
 test('another library may already use req.auth', async (t) => {

@@ -195,6 +195,7 @@ const cases = [
   ['a pending session', () => body({ sts: 'pending' }), 'session-pending'],
   ['an unknown session status', () => body({ sts: 'revoked' }), 'token-verification-failed'],
   ['a version in quotes', () => body({ v: '2' }), 'token-verification-failed'],
+  ['a version nobody knows', () => body({ v: 3, org_id: 'org_1', org_role: 'org:admin' }), 'token-verification-failed'],
   [
     'a feature list that cannot be read',
     () => sign(header(), claims({ ...member(), fea: 'billing' })),
@@ -259,6 +260,21 @@ test('parties from the environment replace those of the policy, and an empty lis
   assert.deepEqual([await from('https://b.example'), await from(PARTY), await from('')], [200, 401, 401]);
   setEnvironment({ ...withKey, CLERK_AUTHORIZED_PARTIES: ' , ' });
   assert.deepEqual([await from('https://b.example'), await from(PARTY), await from('')], [401, 200, 401]);
+});
+
+test('an app may put the token where the header would be, or take it away', async (t) => {
+  const { express, clerk, runtime } = await load(variants[0]);
+  const app = express();
+  app.use((req, _res, next) => {
+    if (req.query.strip) delete req.headers.authorization;
+    if (req.query.token) req.headers.authorization = `Bearer ${req.query.token}`;
+    next();
+  });
+  app.use(clerk.clerkMiddleware(runtime.clerkOptions));
+  app.get('/me', runtime.guard('signed-in'), (_req, res) => res.json({ ok: true }));
+  const port = await serve(t, app);
+  assert.equal((await send(port, `/me?token=${good()}`)).status, 200);
+  assert.equal((await send(port, '/me?strip=1', { headers: bearer(good()) })).status, 401);
 });
 
 test('an elliptic key cannot stand in for the instance key', async (t) => {

@@ -49,7 +49,8 @@ function guard(demand) {
     const outcome = outcomes.get(req);
     if (outcome === undefined) {
       complain(
-        `a guard ran before clerkMiddleware(clerkOptions), or another clerkMiddleware ran first: ${req.method} ${req.path} answers 503`,
+        'a guard ran before clerkMiddleware(clerkOptions), or another clerkMiddleware ran first, so it answers 503',
+        `${req.method} ${req.path}`,
       );
       return unavailable(res);
     }
@@ -72,7 +73,7 @@ function caller(req) {
   const found = callers.get(req);
   if (found === undefined)
     throw new Error(
-      `doorward: caller(req) at ${req.method} ${req.path} needs a guard in front of it that asks for a session`,
+      `${OURS}caller(req) at ${req.method} ${req.path} needs a guard in front of it that asks for a session`,
     );
   return found;
 }
@@ -269,14 +270,11 @@ function reasonOf({ reason }) {
 }
 
 /** The bearer token; undefined without credentials, '' for credentials that are no single bearer token. */
-function bearerToken(req) {
-  // From the raw list: Node keeps the first of two Authorization headers, a proxy in front may have read the second.
-  const values = req.rawHeaders.filter(
-    (_, at) => at % 2 === 1 && req.rawHeaders[at - 1]?.toLowerCase() === 'authorization',
-  );
-  if (values.length === 0) return undefined;
-  const match = /^bearer +([^\s,]+)$/i.exec(values[0] ?? '');
-  return values.length === 1 ? (match?.[1] ?? '') : '';
+function bearerToken({ headers, rawHeaders }) {
+  if (headers.authorization === undefined) return undefined;
+  // Node keeps the first of two Authorization headers, and a proxy in front may have read the second.
+  const sent = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'authorization').length;
+  return sent > 1 ? '' : (/^bearer +([^\s,]+)$/i.exec(headers.authorization)?.[1] ?? '');
 }
 
 const MAX_TOKEN_LENGTH = 8192;
@@ -340,7 +338,8 @@ function claimProblem(claims, setup) {
   const isTime = (value) => typeof value === 'number' && Number.isFinite(new Date(value * 1000).getTime());
   if (![exp, iat ?? 0, nbf ?? 0].every(isTime)) return 'token-verification-failed';
   if (typeof sub !== 'string' || !/^user_\w+$/.test(sub)) return 'token-verification-failed';
-  if (v !== undefined && typeof v !== 'number') return 'token-verification-failed';
+  // The SDK reads every other version as the first, whose organization claims anybody may have set as custom claims.
+  if (v !== undefined && v !== 2) return 'token-verification-failed';
   // Tokens from a JWT template have no session, so they outlive it.
   if (typeof sid !== 'string' || !/^sess_\w+$/.test(sid)) return 'token-type-mismatch';
   if (sts === 'pending') return 'session-pending';
@@ -458,7 +457,8 @@ async function webhook(req, res, next) {
       // Serialising a parsed body again gives other bytes than the signed ones, or accepts altered ones.
       if (req.readableDidRead) {
         complain(
-          `the body of ${req.method} ${req.originalUrl} was parsed before its signature was checked: put app.use(path, rawBody) before express.json()`,
+          'a body was parsed before its signature was checked: put app.use(path, rawBody) before express.json()',
+          `${req.method} ${req.path}`,
         );
         return refuse(res, 500, { error: 'webhook_body_already_parsed' });
       }
@@ -530,13 +530,21 @@ const crossOrigin = (req, res, next) => {
   res.status(204).end();
 };
 
-/** Answers in JSON for Clerk's errors and the body parsers'; Express would send HTML and a stack. Goes last. */
+/** Answers in JSON for errors of Clerk, of this file and of body parsers; Express sends HTML and a stack. Goes last. */
 const authErrors = (error, _req, res, next) => {
-  const { name, message, status, type, clerkError } = typeof error === 'object' && error !== null ? error : {};
   if (res.headersSent) return next(error);
-  if (clerkError === true || /^(🔒 Clerk|@clerk\/|Clerk:)/u.test(String(message)) || String(name).startsWith('Clerk')) {
-    complain(String(message));
+  const { message, status, type, clerkError } = typeof error === 'object' && error !== null ? error : {};
+  const text = String(message);
+  // Clerk's answers about single users, such as 404, are for the app to judge.
+  const isClerkDown =
+    clerkError === true && !(typeof status === 'number' && status < 500 && status !== 401 && status !== 429);
+  if (isClerkDown || /^(🔒 Clerk|@clerk\/|Clerk:)/u.test(text)) {
+    complain(text);
     return unavailable(res);
+  }
+  if (text.startsWith(OURS)) {
+    complain(text.slice(OURS.length));
+    return refuse(res, 500, { error: 'internal_error' });
   }
   const isParserError = typeof type === 'string' && typeof status === 'number' && status >= 400 && status < 500;
   if (isParserError || error instanceof URIError) {
@@ -563,16 +571,17 @@ function unavailable(res) {
   refuse(res, 503, { error: 'auth_unavailable' });
 }
 
-/** Says what the operator should know on stderr, each message once a minute. */
-function complain(message) {
+/** Says what the operator should know on stderr, each message once a minute, whatever requests it is about. */
+function complain(message, where) {
   const now = Date.now();
   if ((complained.get(message) ?? 0) > now - 60_000) return;
   if (complained.size > 100) complained.clear();
   complained.set(message, now);
-  console.error(`doorward: ${message}`);
+  console.error(`${OURS}${message}${where === undefined ? '' : ` (${where})`}`);
 }
 
 const complained = new Map();
+const OURS = 'doorward: ';
 
 function attempt(work) {
   try {
