@@ -1,1 +1,53 @@
-fn main() {}
+//! The `doorward` command: arguments in, rendering and exit codes out. The work is done by the libraries.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod exit;
+mod output;
+mod project;
+mod questions;
+
+use clap::Parser as _;
+
+use args::{Arguments, Command};
+use exit::{Exit, Failure};
+
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    arguments.color.apply();
+    let json = arguments.json;
+    let outcome = match &arguments.command {
+        Command::Discover => commands::discover::run(&arguments),
+        Command::Plan(options) => commands::plan::run(&arguments, options),
+        Command::Apply(options) => commands::apply::run(&arguments, options),
+        Command::Undo => commands::undo::run(&arguments),
+        Command::Check(options) => commands::check::run(&arguments, options),
+        Command::Verify(options) => commands::verify::run(&arguments, options),
+        Command::Emulate(options) => commands::emulate::run(&arguments, options),
+        Command::Token(options) => commands::token::run(&arguments, options),
+        Command::Explain { code } => commands::explain::run(&arguments, code),
+        Command::Completions { shell } => commands::completions(*shell),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => report(&failure, json, arguments.command.name()),
+    }
+}
+
+fn report(failure: &Failure, json: bool, verb: &str) -> std::process::ExitCode {
+    if json {
+        output::json(
+            verb,
+            false,
+            &failure.findings,
+            &serde_json::json!({ "error": failure.message, "questions": failure.questions }),
+        );
+    }
+    output::failure(failure);
+    failure.exit.into()
+}
+
+/// What every command returns.
+type Outcome = Result<Exit, Failure>;

@@ -1,13 +1,19 @@
 //! Reads servers written in the frameworks doorward knows, and writes their guards.
 //!
 //! [`discover`] turns a source tree into an [`Analysis`]: which routes there are, what guards them, and where an
-//! edit may go.
+//! edit may go. [`plan`] turns it and a policy into changes, and [`apply`] writes them.
 
+mod apply;
+pub mod edit;
 mod frameworks;
 mod js;
+mod manifest;
 mod model;
+mod plan;
 mod project;
 mod walk;
 
+pub use apply::{ApplyError, STATE, apply, load_state, read, save_state, undo, write};
 pub use model::*;
+pub use plan::{Change, Plan, plan};
 pub use project::{DiscoverError, DiscoverOptions, discover};

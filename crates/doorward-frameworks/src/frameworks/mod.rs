@@ -2,7 +2,14 @@
 
 mod express;
 
+use std::collections::BTreeMap;
+
+use doorward::inventory::{App, RouteId};
+use doorward::policy::{Policy, Rule};
+
 use crate::js::program::Program;
+use crate::model::AppSource;
+use crate::plan::Emitted;
 use crate::project::{Found, Package};
 
 /// What sets one framework apart.
@@ -13,6 +20,21 @@ pub(crate) struct Framework {
     pub(crate) package: &'static str,
     /// Reads the apps of one package.
     pub(crate) discover: fn(&Program, &Package) -> Found,
+    /// The official package that is wired in, and the range of versions it needs.
+    pub(crate) sdk: (&'static str, &'static str),
+    /// Packages that the SDK replaces.
+    pub(crate) replaced: &'static [&'static str],
+    /// Plans the source edits of one app.
+    pub(crate) emit: Emit,
+}
+
+/// An app, its source, the policy, the rule in force per route, and a reader of files.
+pub(crate) type Emit =
+    fn(&App, &AppSource, &Policy, &BTreeMap<&RouteId, Option<&Rule>>, &dyn Fn(&str) -> Option<String>) -> Emitted;
+
+/// The framework with this id.
+pub(crate) fn find(id: &str) -> Option<&'static Framework> {
+    ALL.iter().copied().find(|framework| framework.id == id)
 }
 
 /// Every framework doorward knows, in alphabetical order.

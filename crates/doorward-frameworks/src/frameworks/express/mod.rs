@@ -1,10 +1,18 @@
 //! Express 4 and 5: facts about the framework and the packages around it.
 
 mod discover;
+mod emit;
 
 use super::Framework;
 
-pub(crate) static FRAMEWORK: Framework = Framework { id: "express", package: "express", discover: discover::discover };
+pub(crate) static FRAMEWORK: Framework = Framework {
+    id: "express",
+    package: "express",
+    discover: discover::discover,
+    sdk: emit::PACKAGE,
+    replaced: emit::REPLACED,
+    emit: emit::emit,
+};
 
 /// The methods a router has a function for, in lower case.
 pub(crate) static VERBS: &[&str] = &[

@@ -413,24 +413,33 @@ function headerProblem({ header, claims }: Parsed): string | undefined {
   // RFC 7515, 4.1.11: what is listed as critical and not understood must be refused, and nothing here is understood.
   if (typ !== 'JWT' || 'crit' in header || 'b64' in header || 'zip' in header) return 'token-invalid';
   // Keys given as CLERK_JWT_KEY have no id to compare, but every token Clerk signs has one.
-  if (typeof kid !== 'string' || kid === '') return 'jwk-kid-mismatch';
+  if (!isId(kid)) return 'jwk-kid-mismatch';
   return undefined;
+}
+
+/** Whether something can be looked up, logged and forwarded: short, and visible ASCII. */
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && /^[!-~]{1,255}$/.test(value);
 }
 
 /** Checked after the signature. Absent is not fine: each of these is in every session token. */
 function claimProblem(claims: Json, setup: Settings): string | undefined {
-  const { azp, exp, iat, iss, nbf, sid, sts, sub, v } = claims;
+  const { azp, exp, iat, iss, nbf, o, org_id, sid, sts, sub, v } = claims;
   // Byte for byte. With CLERK_JWT_KEY the SDK compares neither issuer nor key id.
   if (iss !== setup.issuer) return 'token-invalid-issuer';
   if (setup.parties && !setup.parties.includes(azp as string)) return 'token-invalid-authorized-parties';
   // Beyond the range of dates every comparison is false, and false reads as "not expired".
   const isTime = (value: unknown) => typeof value === 'number' && Number.isFinite(new Date(value * 1000).getTime());
   if (![exp, iat ?? 0, nbf ?? 0].every(isTime)) return 'token-verification-failed';
-  if (typeof sub !== 'string' || !/^user_\w+$/.test(sub)) return 'token-verification-failed';
+  if (typeof sub !== 'string' || !/^user_[\w-]{1,250}$/.test(sub)) return 'token-verification-failed';
   // The SDK reads every other version as the first, whose organization claims anybody may have set as custom claims.
   if (v !== undefined && v !== 2) return 'token-verification-failed';
+  // No organization is fine, one without an id is not: ids are compared with paths.
+  const organization = v === 2 ? o : (org_id ?? undefined);
+  const organizationId = v === 2 ? (o as { id?: unknown } | null | undefined)?.id : org_id;
+  if (organization !== undefined && !isId(organizationId)) return 'token-verification-failed';
   // Tokens from a JWT template have no session, so they outlive it.
-  if (typeof sid !== 'string' || !/^sess_\w+$/.test(sid)) return 'token-type-mismatch';
+  if (typeof sid !== 'string' || !/^sess_[\w-]{1,250}$/.test(sid)) return 'token-type-mismatch';
   if (sts === 'pending') return 'session-pending';
   return sts === undefined || sts === 'active' ? undefined : 'token-verification-failed';
 }

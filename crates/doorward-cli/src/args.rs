@@ -1,0 +1,177 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds every endpoint of a backend, locks them with Clerk, and proves it by attacking the running server.
+///
+/// Start with `doorward discover`: it only reads. Nothing is ever sent anywhere but to your own server on loopback,
+/// and there is no telemetry.
+#[derive(Debug, Parser)]
+#[command(name = "doorward", version, max_term_width = 110)]
+pub(crate) struct Arguments {
+    /// The folder to work on.
+    #[arg(long, global = true, default_value = ".", value_name = "DIR", env = "DOORWARD_ROOT")]
+    pub(crate) root: PathBuf,
+    /// Print one JSON document on stdout.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to use colours. `NO_COLOR` is respected.
+    #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
+    pub(crate) color: Color,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List every endpoint, and which of them are open.
+    Discover,
+    /// Propose a policy and show every change that would enforce it.
+    Plan(PlanOptions),
+    /// Write the plan that was shown.
+    Apply(ApplyOptions),
+    /// Take the last applied plan back, byte for byte.
+    Undo,
+    /// Compare source, policy and lock, without starting anything.
+    Check(CheckOptions),
+    /// Attack the running server, route by route, and report what held.
+    Verify(VerifyOptions),
+    /// Run a local Clerk.
+    Emulate(EmulateOptions),
+    /// Print a token of the running local Clerk, right or wrong.
+    Token(TokenOptions),
+    /// Tell the story behind a code such as DW1008.
+    Explain {
+        /// The code.
+        code: String,
+    },
+    /// Print shell completions.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Command {
+    /// The verb, as it appears in JSON schemas.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Discover => "discover",
+            Self::Plan(_) => "plan",
+            Self::Apply(_) => "apply",
+            Self::Undo => "undo",
+            Self::Check(_) => "check",
+            Self::Verify(_) => "verify",
+            Self::Emulate(_) => "emulate",
+            Self::Token(_) => "token",
+            Self::Explain { .. } => "explain",
+            Self::Completions { .. } => "completions",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanOptions {
+    /// Take every default without asking. Defaults never open a route.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Answer a question: `--set 'public-routes=GET /health,GET /products'`.
+    #[arg(long = "set", value_name = "QUESTION=VALUE[,VALUE]")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyOptions {
+    /// Apply without asking again.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Install the packages afterwards, with install scripts off.
+    #[arg(long)]
+    pub(crate) install: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckOptions {
+    /// Fail if there is no lock file.
+    #[arg(long)]
+    pub(crate) locked: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyOptions {
+    /// Start the server with this command, or with the policy's or the package's start command.
+    #[arg(long, value_name = "COMMAND", num_args = 0..=1, default_missing_value = "", conflicts_with = "url")]
+    pub(crate) start: Option<String>,
+    /// Attack a server that is already running with the local Clerk's environment (see `doorward emulate`).
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Which app of the inventory, if there are several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) app: Option<String>,
+    /// Send writes with valid identities too. Always on for a server that verify starts itself.
+    #[arg(long)]
+    pub(crate) allow_writes: bool,
+    /// Don't fail for routes that could not be tested.
+    #[arg(long)]
+    pub(crate) allow_untested: bool,
+    /// Leave the PEM key out of the server's environment, so that it fetches its keys.
+    #[arg(long, value_name = "HOW", default_value = "pem")]
+    pub(crate) keys: Keys,
+    /// The value to send for a path parameter: `--param id=42`.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// Seconds to wait for the server to come up.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) wait: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Keys {
+    /// The server gets the public key in CLERK_JWT_KEY.
+    Pem,
+    /// The server fetches the key set.
+    Jwks,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EmulateOptions {
+    /// The port to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenOptions {
+    /// The persona: one of the policy's, or `member`, `admin`, `outsider`, `personal`.
+    #[arg(long = "as", value_name = "PERSONA", default_value = "member")]
+    pub(crate) persona: String,
+    /// A token that expired a minute ago.
+    #[arg(long, conflicts_with = "forge")]
+    pub(crate) expired: bool,
+    /// A forged token: the id of an attack case, as `verify` prints it.
+    #[arg(long, value_name = "CASE")]
+    pub(crate) forge: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// If stdout is a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    pub(crate) fn apply(self) {
+        let choice = match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}

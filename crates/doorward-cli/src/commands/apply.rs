@@ -1,0 +1,128 @@
+//! `doorward apply`: write exactly that.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use doorward_frameworks::{ApplyError, Plan};
+
+use crate::Outcome;
+use crate::args::{ApplyOptions, Arguments};
+use crate::commands::plan::{make, short};
+use crate::exit::{Exit, Failure};
+use crate::output::{self, BOLD, CYAN, clean, count, say, tell};
+use crate::project::{Project, SAVED_PLAN};
+
+pub(crate) fn run(arguments: &Arguments, options: &ApplyOptions) -> Outcome {
+    let project = Project::open(arguments)?;
+    let text = doorward_frameworks::load_state(&project.root, SAVED_PLAN).map_err(failure)?.ok_or_else(|| {
+        Failure::new(Exit::Usage, "there is no plan to apply")
+            .help("run `doorward plan` first and look at what it shows")
+    })?;
+    let plan: Plan = serde_json::from_str(&text).map_err(|error| {
+        Failure::new(Exit::Refused, format!("the saved plan can't be read: {error}")).help("run `doorward plan` again")
+    })?;
+    // The policy or the source may have changed since: then the plan shown is not the plan needed.
+    let current = make(&project, &project.analysis()?, &project.required_policy()?);
+    if current.changes.is_empty() && plan.is_intact() {
+        return finish(arguments, &project, options, &current);
+    }
+    if current.digest != plan.digest {
+        return Err(Failure::new(Exit::Refused, "the source or the policy has changed since the plan was shown")
+            .help("run `doorward plan` again and look at the new diff"));
+    }
+    if !options.yes {
+        confirm(&plan)?;
+    }
+    doorward_frameworks::apply(&project.root, &plan).map_err(failure)?;
+    finish(arguments, &project, options, &plan)
+}
+
+fn finish(arguments: &Arguments, project: &Project, options: &ApplyOptions, plan: &Plan) -> Outcome {
+    if options.install {
+        install(&project.root)?;
+    }
+    let paths: Vec<&str> = plan.changes.iter().map(|change| change.path.as_str()).collect();
+    if arguments.json {
+        output::json("apply", true, &[], &serde_json::json!({ "digest": plan.digest, "written": paths }));
+        return Ok(Exit::Ok);
+    }
+    if plan.changes.is_empty() {
+        tell!("Nothing to do: the source already does what the policy says.");
+        return Ok(Exit::Ok);
+    }
+    for change in &plan.changes {
+        let word = if change.before.is_none() { "new    " } else { "changed" };
+        say!("  {CYAN}{word}{CYAN:#} {}", clean(&change.path));
+    }
+    let guards = plan
+        .changes
+        .iter()
+        .flat_map(|change| &change.reasons)
+        .filter(|reason| reason.starts_with('`') && reason.contains("`: "))
+        .count();
+    tell!(
+        "\n{BOLD}{} written, {} in place; not verified yet.{BOLD:#}",
+        count(plan.changes.len(), "file"),
+        count(guards, "guard")
+    );
+    if !options.install {
+        tell!("Install the new package with your package manager, or run `doorward apply --install`.");
+    }
+    tell!("Next: `doorward verify --start` attacks the running server. `doorward undo` takes this back.");
+    Ok(Exit::Ok)
+}
+
+fn confirm(plan: &Plan) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(Failure::new(
+            Exit::InputNeeded,
+            format!("plan {} waits for a yes, and there is no terminal to ask on", short(&plan.digest)),
+        )
+        .help("run `doorward apply --yes` once you have read the plan"));
+    }
+    let question = format!("Write plan {} ({})?", short(&plan.digest), count(plan.changes.len(), "file"));
+    match cliclack::confirm(question).initial_value(false).interact() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::new(Exit::Refused, "nothing was written")),
+        Err(error) => Err(Failure::new(Exit::InputNeeded, format!("no answer: {error}"))),
+    }
+}
+
+/// Runs the project's own package manager, told by its lock file. Install scripts stay off: agreeing to a diff is
+/// not agreeing to run strangers' code.
+fn install(root: &Path) -> Result<(), Failure> {
+    let managers: &[(&str, &[&str])] = &[
+        ("pnpm-lock.yaml", &["pnpm", "install", "--ignore-scripts", "--no-frozen-lockfile"]),
+        ("yarn.lock", &["yarn", "install", "--ignore-scripts"]),
+        ("bun.lock", &["bun", "install", "--ignore-scripts"]),
+        ("package.json", &["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"]),
+    ];
+    let Some((_, [program, rest @ ..])) = managers.iter().find(|(lock, _)| root.join(lock).is_file()) else {
+        return Err(Failure::new(Exit::Environment, "there is no package.json to install from"));
+    };
+    tell!("{CYAN}$ {program} {}{CYAN:#}", rest.join(" "));
+    let status = Command::new(program).args(rest).current_dir(root).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failure::new(Exit::Environment, format!("`{program}` ended with {status}"))
+            .help("the source is written; install by hand, or `doorward undo`")),
+        Err(error) => Err(Failure::new(Exit::Environment, format!("`{program}` can't be started: {error}"))
+            .help("the source is written; install by hand, or `doorward undo`")),
+    }
+}
+
+pub(crate) fn failure(error: ApplyError) -> Failure {
+    let exit = match error {
+        ApplyError::Io { .. } => Exit::Environment,
+        ApplyError::Obstacles(_) | ApplyError::NothingToUndo => Exit::Findings,
+        _ => Exit::Refused,
+    };
+    let help = match error {
+        ApplyError::NotIntact | ApplyError::Obstacles(_) => "run `doorward plan` again",
+        ApplyError::Stale(_) => "nothing was written; keep or take back the other change first",
+        ApplyError::NothingToUndo => "`doorward undo` takes back what `doorward apply` wrote, once",
+        _ => "nothing was written",
+    };
+    Failure::new(exit, error.to_string()).help(help)
+}

@@ -1,0 +1,22 @@
+//! `doorward undo`: take it back.
+
+use crate::Outcome;
+use crate::args::Arguments;
+use crate::commands::apply::failure;
+use crate::exit::Exit;
+use crate::output::{self, clean, count, say, tell};
+use crate::project::Project;
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let project = Project::open(arguments)?;
+    let restored = doorward_frameworks::undo(&project.root).map_err(failure)?;
+    if arguments.json {
+        output::json("undo", true, &[], &serde_json::json!({ "restored": restored }));
+        return Ok(Exit::Ok);
+    }
+    for path in &restored {
+        say!("  restored {}", clean(path));
+    }
+    tell!("\n{} as before the last apply. The policy stays.", count(restored.len(), "file"));
+    Ok(Exit::Ok)
+}

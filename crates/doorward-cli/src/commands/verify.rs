@@ -1,0 +1,225 @@
+//! `doorward verify`: and the running server?
+
+mod matrix;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use doorward::inventory::App;
+use doorward::policy::{AppConfig, Policy};
+use doorward_emulator::{Emulator, EmulatorConfig};
+use doorward_probe::{
+    Base, PlanOptions, Report, RunOptions, Target, TargetConfig, TargetError, TargetProcess, Verdict,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::Outcome;
+use crate::args::{Arguments, Keys, VerifyOptions};
+use crate::exit::{Exit, Failure};
+use crate::output::{self, BOLD, DIM, tell};
+use crate::project::{self, Project};
+
+pub(crate) fn run(arguments: &Arguments, options: &VerifyOptions) -> Outcome {
+    let project = Project::open(arguments)?;
+    let policy = project.required_policy()?;
+    let analysis = project.analysis()?;
+    let app = choose(&analysis.inventory.apps, options.app.as_deref())?;
+    let cases = doorward_probe::cases().map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Environment, error.to_string()))?;
+    let report = runtime.block_on(async {
+        let work = attack(&project, &policy, app, &cases, options);
+        tokio::select! {
+            report = work => report.map(Some),
+            _ = tokio::signal::ctrl_c() => Ok(None),
+        }
+    })?;
+    let Some(report) = report else {
+        // The target was killed with the work that held it.
+        std::process::exit(130);
+    };
+    let has_untested = report.routes.iter().any(|route| route.verdict == Verdict::Untested);
+    let exit = if report.failed() || report.routes.is_empty() || (has_untested && !options.allow_untested) {
+        Exit::Findings
+    } else {
+        Exit::Ok
+    };
+    if arguments.json {
+        let rest = serde_json::json!({ "app": app.name, "routes": report.routes, "summary": report.summary });
+        output::json("verify", exit == Exit::Ok, &report.findings, &rest);
+    } else {
+        matrix::show(&project.root, &report, &cases, options.allow_untested);
+    }
+    Ok(exit)
+}
+
+fn choose<'a>(apps: &'a [App], name: Option<&str>) -> Result<&'a App, Failure> {
+    let names = || apps.iter().map(|app| app.name.as_str()).collect::<Vec<_>>().join(", ");
+    match (apps, name) {
+        (_, Some(name)) => apps.iter().find(|app| app.name == name).ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("there is no app `{name}`")).help(format!("the apps are {}", names()))
+        }),
+        ([app], None) => Ok(app),
+        _ => Err(Failure::new(Exit::Usage, format!("there are {} apps here", apps.len()))
+            .help(format!("choose one with `--app`: {}", names()))),
+    }
+}
+
+async fn attack(
+    project: &Project,
+    policy: &Policy,
+    app: &App,
+    cases: &[doorward_probe::Case],
+    options: &VerifyOptions,
+) -> Result<Report, Failure> {
+    let emulator = Emulator::start(EmulatorConfig::for_policy(policy))
+        .await
+        .map_err(|error| Failure::new(Exit::Environment, format!("the local Clerk can't start: {error}")))?;
+    let resolution = policy.resolve(&app.routes);
+    let targets: Vec<Target> =
+        app.routes.iter().zip(&resolution.routes).map(|(route, it)| Target::new(route, it.rule)).collect();
+    let config = app_config(policy, app);
+    let server = Server::reach(project, policy, app, &config, &emulator, options).await?;
+    let plan_options = PlanOptions {
+        allow_writes: options.allow_writes || matches!(server, Server::Started(_)),
+        params: params(&options.params)?,
+        ..PlanOptions::default()
+    };
+    let plan = doorward_probe::plan(&targets, policy, cases, emulator.signer(), &plan_options);
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("  {bar:30} {pos}/{len}  {wide_msg}") {
+        bar.set_style(style);
+    }
+    let mut report = doorward_probe::run(&plan, &emulator, server.base(), &RunOptions::default(), |progress| {
+        bar.set_length(progress.total as u64);
+        bar.set_position(progress.done as u64);
+        bar.set_message(output::clean(progress.label));
+    })
+    .await;
+    bar.finish_and_clear();
+    report.findings.extend(resolution.findings);
+    report.findings.extend(analysis_gaps(app, &report));
+    server.stop().await;
+    emulator.shutdown().await;
+    Ok(report)
+}
+
+/// Nothing found is nothing proved.
+fn analysis_gaps(app: &App, report: &Report) -> Option<doorward::diagnostic::Diagnostic> {
+    report.routes.is_empty().then(|| {
+        doorward::diagnostic::Diagnostic::new(
+            "DW4001",
+            format!("no route of `{}` was found, so nothing was proved", app.name),
+        )
+        .help("run `doorward discover` to see what could not be read")
+    })
+}
+
+fn app_config(policy: &Policy, app: &App) -> AppConfig {
+    let named = policy.apps.get(&app.name);
+    let only = policy.apps.values().next().filter(|_| policy.apps.len() == 1);
+    named.or(only).cloned().unwrap_or_default()
+}
+
+fn params(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    given
+        .iter()
+        .map(|text| {
+            text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| {
+                Failure::new(Exit::Usage, format!("`--param {text}` has no `=`")).help("write `--param name=value`")
+            })
+        })
+        .collect()
+}
+
+/// The server under attack.
+enum Server {
+    Started(Box<TargetProcess>),
+    Running(Base),
+}
+
+impl Server {
+    async fn reach(
+        project: &Project,
+        policy: &Policy,
+        app: &App,
+        config: &AppConfig,
+        emulator: &Emulator,
+        options: &VerifyOptions,
+    ) -> Result<Self, Failure> {
+        let mut environment = emulator.environment();
+        if options.keys == Keys::Jwks {
+            environment.retain(|(name, _)| *name != policy.clerk.jwt_key_env);
+        }
+        if let Some(url) = &options.url {
+            return Self::running(url, &environment, options.wait).await.map(Self::Running);
+        }
+        let given = options.start.clone().filter(|command| !command.is_empty());
+        let command = given
+            .or_else(|| config.start.clone())
+            .or_else(|| project::start_command(project, &app.root))
+            .ok_or_else(|| {
+                Failure::new(Exit::Usage, "it is not known how to start the server")
+                    .help("write `start = \"…\"` under the app in doorward.toml, or say `--start \"node server.js\"`")
+            })?;
+        let split = doorward_probe::split_command(&command)
+            .map_err(|error| Failure::new(Exit::Usage, format!("`{command}` can't be read as a command: {error}")))?;
+        tell!("{DIM}starting `{command}` with the local Clerk's environment{DIM:#}");
+        let config = TargetConfig {
+            command: split,
+            directory: if app.root == "." { project.root.clone() } else { project.root.join(&app.root) },
+            environment,
+            port: None,
+            health: config.health.clone().unwrap_or_else(|| "/".to_owned()),
+            within: Duration::from_secs(options.wait.min(600)),
+        };
+        TargetProcess::start(config).await.map(|process| Self::Started(Box::new(process))).map_err(|error| {
+            let help = match error {
+                TargetError::PortBusy(_) => "stop what listens there",
+                TargetError::Spawn { .. } => "check the `start` command; it runs in the app's folder",
+                TargetError::Died { .. } => {
+                    "start it by hand to see what is missing; is everything installed and built?"
+                }
+                TargetError::Silent { .. } => "it must listen on the port in PORT; `--wait` gives it more time",
+                _ => "it must speak HTTP on the port in PORT",
+            };
+            Failure::new(Exit::Environment, error.to_string()).help(help)
+        })
+    }
+
+    /// A server that somebody else starts. It has to be started with this environment, or it would judge by other
+    /// keys and nothing could be shown.
+    async fn running(url: &str, environment: &[(String, String)], wait: u64) -> Result<Base, Failure> {
+        let base = Base::loopback(url).map_err(|error| {
+            Failure::new(Exit::Refused, error.to_string())
+                .help("attacks go to loopback only; start the server on this machine")
+        })?;
+        tell!("{BOLD}Start your server now, with this environment:{BOLD:#}\n");
+        for (name, value) in environment {
+            tell!("export {name}='{}'", value.replace('\n', "\\n"));
+        }
+        tell!("\n{DIM}waiting for {} (at most {wait} s; Ctrl-C ends it){DIM:#}", base.url());
+        let address = base.url();
+        let address = address.strip_prefix("http://").unwrap_or(&address).trim_end_matches('/').to_owned();
+        for _ in 0..wait.saturating_mul(5).max(1) {
+            if tokio::net::TcpStream::connect(&address).await.is_ok() {
+                return Ok(base);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Err(Failure::new(Exit::Environment, format!("nothing answers at {}", base.url()))
+            .help("start the server, or let `--start` do it"))
+    }
+
+    fn base(&self) -> &Base {
+        match self {
+            Self::Started(process) => process.base(),
+            Self::Running(base) => base,
+        }
+    }
+
+    async fn stop(self) {
+        if let Self::Started(process) = self {
+            process.stop().await;
+        }
+    }
+}

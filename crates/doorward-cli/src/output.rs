@@ -1,0 +1,177 @@
+//! What people and scripts read. The only place where findings become text.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use anstyle::{AnsiColor, Style};
+use doorward::diagnostic::{Diagnostic, Severity};
+use doorward::secret;
+use serde::Serialize;
+
+use crate::exit::Failure;
+
+/// Writes a line to stdout: the result. A reader that went away is no reason to panic.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(anstream::stdout(), $($text)*);
+    }};
+}
+
+/// Writes a line to stderr: the conversation.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(anstream::stderr(), $($text)*);
+    }};
+}
+
+pub(crate) use {say, tell};
+
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
+pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
+
+/// Text from outside, made safe for a terminal: control characters are shown, secrets are not.
+pub(crate) fn clean(text: &str) -> String {
+    let shown: String = text
+        .chars()
+        .map(|c| {
+            if (c.is_control() && c != '\n' && c != '\t') || is_bidi(c) {
+                c.escape_unicode().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect();
+    secret::redact(&shown)
+}
+
+/// Characters that reorder what is around them could show a route as another one.
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The one document of `--json`.
+pub(crate) fn json(verb: &str, ok: bool, findings: &[Diagnostic], rest: &impl Serialize) {
+    #[derive(Serialize)]
+    struct Envelope<'a, T> {
+        schema: String,
+        ok: bool,
+        findings: &'a [Diagnostic],
+        #[serde(flatten)]
+        rest: &'a T,
+    }
+    let envelope = Envelope { schema: format!("doorward/{verb}/v1"), ok, findings, rest };
+    match serde_json::to_string_pretty(&envelope) {
+        Ok(text) => say!("{}", secret::redact(&text)),
+        Err(error) => tell!("the result can't be written as JSON: {error}"),
+    }
+}
+
+/// Findings as text, with the lines they point at.
+pub(crate) fn findings(root: &Path, findings: &[Diagnostic]) -> String {
+    let mut sources: BTreeMap<&str, Option<String>> = BTreeMap::new();
+    for finding in findings {
+        if let Some(location) = &finding.location {
+            sources
+                .entry(&location.file)
+                .or_insert_with(|| doorward_frameworks::read(root, &location.file).ok().flatten());
+        }
+    }
+    findings.iter().map(|finding| one(finding, &sources) + "\n").collect()
+}
+
+fn one(finding: &Diagnostic, sources: &BTreeMap<&str, Option<String>>) -> String {
+    let level = match finding.severity {
+        Severity::Critical => Level::ERROR.with_name("critical"),
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Info => Level::INFO,
+    };
+    let message = clean(&finding.message);
+    let evidence = finding.evidence.as_deref().map(clean);
+    let help = finding.help.as_deref().map(clean);
+    let mut group = Group::with_title(level.primary_title(message).id(&finding.code));
+    let line_text;
+    let path;
+    if let Some(location) = &finding.location {
+        path = clean(&location.file);
+        let source = sources.get(location.file.as_str()).and_then(Option::as_deref);
+        let line = usize::try_from(location.line).unwrap_or(0);
+        match source.and_then(|text| text.lines().nth(line.checked_sub(1)?)) {
+            // A minified line would fill the screen and tell nothing.
+            Some(text) if text.len() <= 300 => {
+                line_text = clean(text);
+                let start = line_text.len() - line_text.trim_start().len();
+                let snippet = Snippet::source(line_text.as_str())
+                    .line_start(line)
+                    .path(path.as_str())
+                    .annotation(AnnotationKind::Primary.span(start..line_text.trim_end().len().max(start)));
+                group = group.element(snippet);
+            }
+            _ => group = group.element(annotate_snippets::Origin::path(path.as_str()).line(line.max(1))),
+        }
+    }
+    if let Some(evidence) = evidence {
+        group = group.element(Level::NOTE.message(evidence));
+    }
+    if let Some(help) = help {
+        group = group.element(Level::HELP.message(help));
+    }
+    Renderer::styled().render(&[group])
+}
+
+/// Why a run stopped, on stderr.
+pub(crate) fn failure(failure: &Failure) {
+    tell!("{RED}error{RED:#}: {}", clean(&failure.message));
+    if let Some(help) = &failure.help {
+        tell!("  {CYAN}help{CYAN:#}: {}", clean(help));
+    }
+    for question in &failure.questions {
+        tell!("\n  {BOLD}{}{BOLD:#} ({})", clean(&question.text), question.id);
+        for evidence in &question.evidence {
+            tell!("    {DIM}{}{DIM:#}", clean(evidence));
+        }
+        tell!(
+            "    default: {}",
+            if question.default.is_empty() { "none".to_owned() } else { clean(&question.default.join(", ")) }
+        );
+    }
+}
+
+/// `1 route`, `2 routes`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// A diff in colours.
+pub(crate) fn diff(text: &str) {
+    for line in text.lines() {
+        let line = clean(line);
+        let style = match line.as_bytes().first() {
+            Some(b'+') if !line.starts_with("+++") => GREEN,
+            Some(b'-') if !line.starts_with("---") => AnsiColor::Red.on_default(),
+            Some(b'@') => CYAN,
+            Some(b'+' | b'-') => BOLD,
+            _ => Style::new(),
+        };
+        say!("{style}{line}{style:#}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_from_outside_drives_the_terminal_or_shows_a_key() {
+        assert_eq!(clean("a\u{1b}[2Jb\u{202e}"), "a\\u{1b}[2Jb\\u{202e}");
+        assert_eq!(clean(&format!("k={}", format!("sk_test_{}", "x1".repeat(20)))), "k=[a secret key]");
+        assert_eq!(clean("GET /orders/{id}"), "GET /orders/{id}");
+    }
+}

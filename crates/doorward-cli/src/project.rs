@@ -1,0 +1,74 @@
+//! The project a command works on: its folder, its policy, its inventory.
+
+use std::path::{Path, PathBuf};
+
+use doorward::diagnostic::Diagnostic;
+use doorward::policy::Policy;
+use doorward_frameworks::{Analysis, DiscoverOptions};
+
+use crate::args::Arguments;
+use crate::exit::{Exit, Failure};
+
+pub(crate) const POLICY: &str = "doorward.toml";
+pub(crate) const LOCK: &str = "doorward.lock.json";
+pub(crate) const SAVED_PLAN: &str = "plan.json";
+
+pub(crate) struct Project {
+    pub(crate) root: PathBuf,
+}
+
+impl Project {
+    pub(crate) fn open(arguments: &Arguments) -> Result<Self, Failure> {
+        if !arguments.root.is_dir() {
+            let message = format!("`{}` is not a folder", arguments.root.display());
+            return Err(Failure::new(Exit::Usage, message).help("name the folder of the backend with `--root`"));
+        }
+        Ok(Self { root: arguments.root.clone() })
+    }
+
+    pub(crate) fn analysis(&self) -> Result<Analysis, Failure> {
+        doorward_frameworks::discover(&self.root, &DiscoverOptions::default()).map_err(|error| {
+            Failure::new(Exit::Usage, error.to_string()).help(
+                "run this in the folder of a backend that doorward knows (Express so far), or name it with `--root`",
+            )
+        })
+    }
+
+    pub(crate) fn read(&self, path: &str) -> Result<Option<String>, Failure> {
+        doorward_frameworks::read(&self.root, path).map_err(|error| Failure::new(Exit::Environment, error.to_string()))
+    }
+
+    /// The policy, if there is one; a broken one is a failure.
+    pub(crate) fn policy(&self) -> Result<Option<Policy>, Failure> {
+        let Some(text) = self.read(POLICY)? else { return Ok(None) };
+        parse(&text, &self.root).map(Some)
+    }
+
+    pub(crate) fn required_policy(&self) -> Result<Policy, Failure> {
+        self.policy()?.ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("there is no `{POLICY}` here"))
+                .help("run `doorward plan`: it proposes a policy and shows what would change")
+        })
+    }
+}
+
+pub(crate) fn parse(text: &str, root: &Path) -> Result<Policy, Failure> {
+    Policy::parse(POLICY, text).map_err(|findings| broken(findings, root))
+}
+
+fn broken(findings: Vec<Diagnostic>, root: &Path) -> Failure {
+    let text = crate::output::findings(root, &findings);
+    Failure::new(Exit::Usage, format!("`{POLICY}` can't be used\n\n{}", text.trim_end())).findings(findings)
+}
+
+/// The command that starts an app, as its manifest names it.
+pub(crate) fn start_command(project: &Project, app_root: &str) -> Option<String> {
+    let path = if app_root == "." || app_root.is_empty() {
+        "package.json".to_owned()
+    } else {
+        format!("{app_root}/package.json")
+    };
+    let manifest: serde_json::Value = serde_json::from_str(&project.read(&path).ok()??).ok()?;
+    manifest.get("scripts")?.get("start")?.as_str()?;
+    Some("npm start".to_owned())
+}

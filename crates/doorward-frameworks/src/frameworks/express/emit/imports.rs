@@ -1,0 +1,338 @@
+//! Import statements, edited in the form that the file already uses.
+
+use std::ops::Range;
+
+use crate::edit::{Edit, Style, line_end, line_start};
+use crate::model::SourceFile;
+
+/// Names to import from a module.
+pub(super) struct Wanted<'a> {
+    pub(super) names: &'a [&'static str],
+    pub(super) specifier: &'a str,
+}
+
+/// Whether a specifier is the runtime's, however it ends.
+pub(super) fn is_runtime(specifier: &str) -> bool {
+    let bare = specifier.strip_suffix("/index").unwrap_or(specifier);
+    let bare = ["/index.js", "/index.mjs", "/index.cjs", "/index.ts"]
+        .iter()
+        .find_map(|end| specifier.strip_suffix(end))
+        .unwrap_or(bare);
+    specifier.starts_with('.') && bare.ends_with("/doorward")
+}
+
+/// A statement that takes names out of a module: `import { a, b as c } from 'm'`, `const { a, b: c } = require('m')`.
+struct Found {
+    /// The whole statement with its line ending.
+    statement: Range<usize>,
+    /// What stands between the braces.
+    braces: Range<usize>,
+    /// Exported name and local name.
+    names: Vec<(String, String)>,
+    specifier: String,
+}
+
+/// The statements of a file that take names out of a module, in order. Only statements that start a line count, so
+/// that comments and strings don't.
+fn statements(text: &str) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while from < text.len() {
+        let end = line_end(text, from);
+        let line = text.get(from..end).unwrap_or_default();
+        if ["import ", "import{", "const {", "const{"].iter().any(|start| line.starts_with(start))
+            && !line.starts_with("import type")
+        {
+            found.extend(statement(text, from));
+        }
+        from = end;
+    }
+    found
+}
+
+fn statement(text: &str, start: usize) -> Option<Found> {
+    let rest = text.get(start..)?;
+    // A statement that long is not one of ours.
+    let rest = rest.get(..rest.char_indices().nth(2000).map_or(rest.len(), |(at, _)| at))?;
+    let open = rest.find('{')?;
+    let close = open + rest.get(open..)?.find('}')?;
+    let head = rest.get(..open)?;
+    if head.contains(['\'', '"', ';', '(']) {
+        return None;
+    }
+    let tail = rest.get(close + 1..)?;
+    let esm = head.starts_with("import");
+    let lead = tail.trim_start();
+    let lead = if esm {
+        lead.strip_prefix("from")?
+    } else {
+        lead.strip_prefix('=')?.trim_start().strip_prefix("require")?.trim_start().strip_prefix('(')?
+    };
+    let lead = lead.trim_start();
+    let quote = lead.chars().next().filter(|c| *c == '\'' || *c == '"')?;
+    let specifier = lead.get(1..)?.split(quote).next()?.to_owned();
+    let names = rest.get(open + 1..close)?.split(',').filter_map(|name| {
+        let name = name.trim();
+        let (exported, local) = name.split_once(if esm { " as " } else { ":" }).unwrap_or((name, name));
+        (!name.is_empty()).then(|| (exported.trim().to_owned(), local.trim().to_owned()))
+    });
+    let at_end = start + rest.len() - lead.len() + 1 + specifier.len();
+    Some(Found {
+        statement: start..line_end(text, at_end),
+        braces: start + open + 1..start + close,
+        names: names.collect(),
+        specifier,
+    })
+}
+
+/// The name under which a file knows, or will know, an export of a module.
+pub(super) fn local_name(file: &SourceFile, is_module: &dyn Fn(&str) -> bool, name: &'static str) -> String {
+    let known = statements(&file.text)
+        .into_iter()
+        .filter(|it| is_module(&it.specifier))
+        .flat_map(|it| it.names)
+        .find(|(exported, _)| exported == name);
+    match known {
+        Some((_, local)) => local,
+        None if file.names.iter().any(|taken| taken == name) => prefixed(name),
+        None => name.to_owned(),
+    }
+}
+
+/// `guard` → `doorwardGuard`.
+fn prefixed(name: &str) -> String {
+    let mut chars = name.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase()).into_iter();
+    "doorward".chars().chain(first).chain(chars).collect()
+}
+
+/// Edits that make the names available: added to an import there is, or as a statement of their own.
+pub(super) fn ensure(file: &SourceFile, style: Style, wanted: &Wanted<'_>) -> Vec<Edit> {
+    let is_same =
+        |specifier: &str| specifier == wanted.specifier || (is_runtime(specifier) && is_runtime(wanted.specifier));
+    let found = statements(&file.text).into_iter().find(|it| is_same(&it.specifier));
+    let missing: Vec<String> = wanted
+        .names
+        .iter()
+        .filter(|name| !found.as_ref().is_some_and(|it| it.names.iter().any(|(exported, _)| exported == **name)))
+        .map(|name| {
+            let local = local_name(file, &is_same, name);
+            match (local == **name, file.esm) {
+                (true, _) => (*name).to_owned(),
+                (false, true) => format!("{name} as {local}"),
+                (false, false) => format!("{name}: {local}"),
+            }
+        })
+        .collect();
+    if missing.is_empty() {
+        return Vec::new();
+    }
+    let reason = format!("needs {} of `{}`", wanted.names.join(", "), wanted.specifier);
+    let edit = match found {
+        Some(found) => {
+            let inside = file.text.get(found.braces.clone()).unwrap_or_default();
+            let kept = inside.trim_end().trim_end_matches(',');
+            let at = found.braces.start + kept.len();
+            let lead = if kept.trim().is_empty() { " " } else { ", " };
+            Edit { range: at..at, text: format!("{lead}{}", missing.join(", ")), reason }
+        }
+        None => {
+            let specifier = style.string(wanted.specifier);
+            let names = missing.join(", ");
+            let statement = if file.esm {
+                format!("import {{ {names} }} from {specifier}{}", style.semicolon())
+            } else {
+                format!("const {{ {names} }} = require({specifier}){}", style.semicolon())
+            };
+            insertion(file, style, &statement, reason)
+        }
+    };
+    vec![edit]
+}
+
+fn insertion(file: &SourceFile, style: Style, statement: &str, reason: String) -> Edit {
+    let at = match file.after_imports {
+        0 => after_prologue(&file.text),
+        at => line_end(&file.text, at.saturating_sub(1)),
+    };
+    let lead = if at > 0 && !file.text.get(..at).unwrap_or_default().ends_with('\n') { style.eol } else { "" };
+    Edit { range: at..at, text: format!("{lead}{statement}{}", style.eol), reason }
+}
+
+/// Past a shebang, `'use strict'` and the comment block that opens the file.
+fn after_prologue(text: &str) -> usize {
+    let mut at = 0;
+    while at < text.len() {
+        let end = line_end(text, at);
+        let line = text.get(at..end).unwrap_or_default().trim();
+        let is_prologue =
+            line.starts_with("#!") || line.starts_with("'use ") || line.starts_with("\"use ") || line.starts_with("//");
+        if !is_prologue {
+            break;
+        }
+        at = end;
+    }
+    at
+}
+
+/// Takes a name out of the imports from `package` if nothing else in the text uses it.
+pub(super) fn drop_if_unused(text: &str, name: &str, package: &str) -> String {
+    drop_named(text, name, package).or_else(|| drop_default(text, name, package)).unwrap_or_else(|| text.to_owned())
+}
+
+fn drop_named(text: &str, name: &str, package: &str) -> Option<String> {
+    let found = statements(text)
+        .into_iter()
+        .find(|it| it.specifier == package && it.names.iter().any(|(_, local)| local == name))?;
+    if is_used(text, &found.statement, name) {
+        return None;
+    }
+    if found.names.len() == 1
+        && text.get(found.statement.start..found.braces.start)?.trim_end_matches('{').trim().split(' ').count() == 1
+    {
+        return Some(without(text, found.statement));
+    }
+    let inside = text.get(found.braces.clone())?;
+    let mut at = found.braces.start;
+    for part in inside.split(',') {
+        let local = part.rsplit(" as ").next().unwrap_or(part).rsplit(':').next().unwrap_or(part).trim();
+        if local == name {
+            let comma_after = text.get(at + part.len()..).is_some_and(|rest| rest.starts_with(','));
+            let lead = part.len() - part.trim_start().len();
+            let range = if comma_after {
+                let next = text.get(at + part.len() + 1..)?;
+                let gap = next.len() - next.trim_start_matches(' ').len();
+                at + lead..at + part.len() + 1 + gap
+            } else {
+                // The last name goes with the comma before it.
+                let before = text.get(..at)?.trim_end_matches(',');
+                before.len()..at + part.trim_end().len()
+            };
+            return Some(without(text, range));
+        }
+        at += part.len() + 1;
+    }
+    None
+}
+
+fn drop_default(text: &str, name: &str, package: &str) -> Option<String> {
+    let mut from = 0;
+    while from < text.len() {
+        let end = line_end(text, from);
+        let line = text.get(from..end)?;
+        let head =
+            [format!("import {name} from"), format!("import * as {name} from"), format!("const {name} = require(")];
+        let rest = head.iter().find_map(|head| line.strip_prefix(head.as_str()));
+        if rest.is_some_and(|rest| rest.contains(&format!("'{package}'")) || rest.contains(&format!("\"{package}\"")))
+            && !is_used(text, &(from..end), name)
+        {
+            return Some(without(text, from..end));
+        }
+        from = end;
+    }
+    None
+}
+
+fn without(text: &str, range: Range<usize>) -> String {
+    let mut out = text.get(..range.start).unwrap_or_default().to_owned();
+    out.push_str(text.get(range.end..).unwrap_or_default());
+    out
+}
+
+/// Whether a name stands anywhere outside `except`. Comments count as use: a name too many is harmless.
+fn is_used(text: &str, except: &Range<usize>, name: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    text.match_indices(name).any(|(at, _)| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + name.len()..).and_then(|after| after.chars().next());
+        !except.contains(&at) && !before.is_some_and(is_word) && !after.is_some_and(is_word)
+    })
+}
+
+/// The start of the line of a statement, for edits that take it away whole.
+pub(super) fn whole_lines(text: &str, statement: &Range<usize>) -> Range<usize> {
+    let start = line_start(text, statement.start);
+    let end = line_end(text, statement.end);
+    let alone = text.get(start..statement.start).is_some_and(|lead| lead.trim().is_empty())
+        && text.get(statement.end..end).is_some_and(|tail| tail.trim().is_empty());
+    if alone { start..end } else { statement.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str, esm: bool, names: &[&str]) -> SourceFile {
+        let after_imports = statements(text).last().map_or(0, |it| it.statement.end);
+        SourceFile {
+            text: text.into(),
+            esm,
+            typescript: false,
+            after_imports,
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            import_extension: ".js".into(),
+        }
+    }
+
+    fn add(text: &str, esm: bool, taken: &[&str], expected: &str) {
+        let file = file(text, esm, taken);
+        let wanted = Wanted { names: &["guard"], specifier: "./doorward/index.js" };
+        let edits = ensure(&file, Style::of(text), &wanted);
+        assert_eq!(crate::edit::apply(text, &edits).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_import_is_added_in_the_files_own_form() {
+        add(
+            "import { a } from 'a';\n\nf();\n",
+            true,
+            &["a"],
+            "import { a } from 'a';\nimport { guard } from './doorward/index.js';\n\nf();\n",
+        );
+        add(
+            "const { a } = require(\"a\")\r\n",
+            false,
+            &["a"],
+            "const { a } = require(\"a\")\r\nconst { guard } = require(\"./doorward/index.js\")\r\n",
+        );
+        add("import { a } from 'a'", true, &[], "import { a } from 'a'\nimport { guard } from './doorward/index.js'\n");
+        add(
+            "import { caller } from '../doorward/index.js';\n",
+            true,
+            &["caller"],
+            "import { caller, guard } from '../doorward/index.js';\n",
+        );
+        add(
+            "import { guard as g } from './doorward/index.js';\n",
+            true,
+            &["g"],
+            "import { guard as g } from './doorward/index.js';\n",
+        );
+        add(
+            "import { guard } from 'my-lib';\n",
+            true,
+            &["guard"],
+            "import { guard } from 'my-lib';\nimport { guard as doorwardGuard } from './doorward/index.js';\n",
+        );
+        add(
+            "'use strict';\nf();\n",
+            false,
+            &[],
+            "'use strict';\nconst { guard } = require('./doorward/index.js');\nf();\n",
+        );
+    }
+
+    #[test]
+    fn an_unused_name_is_dropped_and_a_used_one_is_kept() {
+        let check = |text: &str, name: &str, package: &str, expected: &str| {
+            assert_eq!(drop_if_unused(text, name, package), expected)
+        };
+        check("import cors from 'cors';\nf();\n", "cors", "cors", "f();\n");
+        check("import cors from 'cors';\ncors();\n", "cors", "cors", "import cors from 'cors';\ncors();\n");
+        check("import { a, b } from 'm';\na();\n", "b", "m", "import { a } from 'm';\na();\n");
+        check("import { a, b } from 'm';\nb();\n", "a", "m", "import { b } from 'm';\nb();\n");
+        check("import { a } from 'm';\nf();\n", "a", "m", "f();\n");
+        check("const { a } = require('m');\nf();\n", "a", "m", "f();\n");
+        check("import { a } from 'other';\n", "a", "m", "import { a } from 'other';\n");
+    }
+}

@@ -1,0 +1,247 @@
+//! The plan: every change that `apply` would make, as data bound by a digest.
+
+use std::collections::BTreeMap;
+
+use doorward::diagnostic::{Diagnostic, Location, Severity};
+use doorward::inventory::{App, RouteId};
+use doorward::policy::{Policy, Rule};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::edit::unified;
+use crate::frameworks;
+use crate::manifest;
+use crate::model::Analysis;
+
+/// Everything that is going to change, and what a reader should know before agreeing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// SHA-256 over every path, pre-image and result. `apply` writes exactly what was shown under this digest.
+    pub digest: String,
+    /// The changes, by path.
+    pub changes: Vec<Change>,
+    /// What runs on a request, outermost first.
+    pub order: Vec<String>,
+    /// Warnings that apply to this project, and errors that keep the plan from being applied.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// One file's change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Relative to the tree, with `/`.
+    pub path: String,
+    /// The whole text before, `None` for a new file.
+    pub before: Option<String>,
+    /// The whole text afterwards.
+    pub after: String,
+    /// Why, one line each.
+    pub reasons: Vec<String>,
+}
+
+impl Change {
+    /// The change as a unified diff.
+    #[must_use]
+    pub fn diff(&self) -> String {
+        unified(&self.path, self.before.as_deref(), Some(&self.after))
+    }
+}
+
+impl Plan {
+    /// Binds changes under a digest. Changes that change nothing are left out, so a second plan is empty.
+    #[must_use]
+    pub fn new(changes: BTreeMap<String, Change>, order: Vec<String>, mut findings: Vec<Diagnostic>) -> Self {
+        let changes: Vec<Change> =
+            changes.into_values().filter(|change| change.before.as_deref() != Some(change.after.as_str())).collect();
+        findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.location.cmp(&b.location)));
+        let digest = digest(&changes);
+        Self { digest, changes, order, findings }
+    }
+
+    /// Whether the digest still belongs to the changes: a saved plan that was edited by hand is not the plan shown.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        self.digest == digest(&self.changes)
+    }
+
+    /// What keeps the plan from being applied.
+    pub fn obstacles(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.findings.iter().filter(|finding| finding.severity >= Severity::Error)
+    }
+}
+
+/// What emission produces for one app.
+#[derive(Debug, Default)]
+pub(crate) struct Emitted {
+    /// Whole files, by path.
+    pub(crate) changes: BTreeMap<String, Change>,
+    /// What runs on a request, outermost first.
+    pub(crate) order: Vec<String>,
+    /// Warnings and obstacles.
+    pub(crate) findings: Vec<Diagnostic>,
+}
+
+/// Plans every change that brings the source in line with the policy. Pure: `read` gives the text of a file of the
+/// tree, by path, and nothing is written.
+#[must_use]
+pub fn plan(analysis: &Analysis, policy: &Policy, read: &dyn Fn(&str) -> Option<String>) -> Plan {
+    let mut changes = BTreeMap::new();
+    let mut order = Vec::new();
+    let mut findings = Vec::new();
+    for (app, source) in analysis.inventory.apps.iter().zip(&analysis.sources) {
+        let resolution = policy.resolve(&app.routes);
+        // A route without a rule is closed by this very plan, so here it is something to know, not an obstacle.
+        findings.extend(resolution.findings.iter().cloned().map(|mut finding| {
+            if finding.code == "DW1021" {
+                finding.severity = Severity::Warning;
+            }
+            finding
+        }));
+        let rules: BTreeMap<&RouteId, Option<&Rule>> =
+            resolution.routes.iter().map(|it| (&it.route, it.rule)).collect();
+        let Some(framework) = frameworks::find(&app.framework) else { continue };
+        let emitted = (framework.emit)(app, source, policy, &rules, read);
+        changes.extend(emitted.changes);
+        order.extend(emitted.order);
+        findings.extend(emitted.findings);
+        manifests(app, framework, policy, read, &mut changes, &mut findings);
+    }
+    if !analysis.inventory.unresolved.is_empty() {
+        let count = analysis.inventory.unresolved.len();
+        let message = format!("{count} places could not be read, and routes made there get no guard from this plan");
+        findings.push(Diagnostic::new("DW3007", message).help("run `doorward discover` to see each of them"));
+    }
+    findings.extend(advice(policy));
+    Plan::new(changes, order, findings)
+}
+
+fn manifests(
+    app: &App,
+    framework: &frameworks::Framework,
+    policy: &Policy,
+    read: &dyn Fn(&str) -> Option<String>,
+    changes: &mut BTreeMap<String, Change>,
+    findings: &mut Vec<Diagnostic>,
+) {
+    let at = |name: &str| {
+        if app.root == "." || app.root.is_empty() { name.to_owned() } else { format!("{}/{name}", app.root) }
+    };
+    let mut change = |path: String, before: Option<String>, after: String, reason: &str| {
+        changes.insert(path.clone(), Change { path, before, after, reasons: vec![reason.to_owned()] });
+    };
+    let path = at("package.json");
+    match read(&path) {
+        None => findings.push(
+            Diagnostic::new("DW3008", format!("there is no `{path}` to add `{}` to", framework.sdk.0))
+                .at(Location::file(path))
+                .help("make one with your package manager, then plan again"),
+        ),
+        Some(text) => match manifest::package_json(&text, framework.sdk, framework.replaced) {
+            Ok(after) => change(path, Some(text), after, "the official Clerk package"),
+            Err(error) => findings.push(
+                Diagnostic::new("DW3008", format!("`{path}` can't be edited: {error}"))
+                    .at(Location::file(path))
+                    .help("mend the file, then plan again"),
+            ),
+        },
+    }
+    let path = at(".env.example");
+    let before = read(&path);
+    let after = manifest::env_example(before.as_deref(), policy);
+    change(path, before, after, "every variable, with a placeholder and where to find it");
+    let path = at(".gitignore");
+    let before = read(&path);
+    let after = manifest::gitignore(before.as_deref());
+    change(path, before, after, "keys stay out of the repository");
+}
+
+/// What to know about Clerk's tokens before relying on this, each only where it applies.
+fn advice(policy: &Policy) -> Vec<Diagnostic> {
+    let mut advice = Vec::new();
+    if policy.clerk.authorized_parties.is_empty() {
+        advice.push(
+            Diagnostic::new(
+                "DW3009",
+                "no authorized parties are named, so every token is refused until CLERK_AUTHORIZED_PARTIES is set",
+            )
+            .help("list the origins of your front ends under [clerk] authorized_parties"),
+        );
+    } else {
+        advice.push(Diagnostic::new(
+            "DW3010",
+            "tokens without `azp` are refused: native apps and tokens minted by a backend carry none",
+        ));
+    }
+    advice.push(Diagnostic::new(
+        "DW3011",
+        "a session token lives for 60 seconds: clients must ask Clerk for one per request",
+    ));
+    if policy.rules.iter().any(|rule| rule.access == doorward::policy::Access::Webhook) {
+        advice
+            .push(Diagnostic::new("DW3012", "webhooks come late, twice, and out of order: the handler must not mind"));
+    }
+    advice
+}
+
+fn digest(changes: &[Change]) -> String {
+    let mut hasher = Sha256::new();
+    for change in changes {
+        for part in [Some(&change.path), change.before.as_ref(), Some(&change.after)] {
+            // Lengths keep two different lists of parts from running together into the same bytes.
+            hasher.update(part.map_or(u64::MAX, |part| part.len() as u64).to_le_bytes());
+            hasher.update(part.map_or("", String::as_str));
+        }
+    }
+    hex(&hasher.finalize())
+}
+
+/// SHA-256 of a text, in lower-case hexadecimal.
+#[must_use]
+pub(crate) fn sha256(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(changes: &[(&str, Option<&str>, &str)]) -> Plan {
+        let changes = changes.iter().map(|(path, before, after)| {
+            let change = Change {
+                path: (*path).into(),
+                before: before.map(str::to_owned),
+                after: (*after).into(),
+                reasons: Vec::new(),
+            };
+            ((*path).to_owned(), change)
+        });
+        Plan::new(changes.collect(), Vec::new(), Vec::new())
+    }
+
+    #[test]
+    fn a_plan_that_changes_nothing_is_empty() {
+        assert!(plan(&[("a", Some("x"), "x")]).changes.is_empty());
+        assert_eq!(plan(&[("a", None, "")]).changes.len(), 1, "an empty new file is a change");
+    }
+
+    #[test]
+    fn the_digest_covers_every_part() {
+        let base = plan(&[("a", Some("x"), "y")]);
+        for other in [
+            plan(&[("b", Some("x"), "y")]),
+            plan(&[("a", Some("z"), "y")]),
+            plan(&[("a", Some("x"), "z")]),
+            plan(&[("a", None, "xy")]),
+        ] {
+            assert_ne!(base.digest, other.digest);
+        }
+        assert!(base.is_intact());
+        let mut touched = base;
+        touched.changes[0].after.push('!');
+        assert!(!touched.is_intact());
+    }
+}
