@@ -99,7 +99,7 @@ pub(crate) fn line(program: &str, args: &[&str]) -> String {
     let mut text = program.to_owned();
     for arg in args {
         text.push(' ');
-        if arg.contains(' ') {
+        if arg.contains(|it: char| it.is_whitespace() || "\"*$&|;<>(){}[]?~".contains(it)) {
             text.push_str(&format!("'{arg}'"));
         } else {
             text.push_str(arg);
@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn a_line_quotes_what_a_shell_would_split() {
         assert_eq!(line("npm", &["run", "two words"]), "npm run 'two words'");
-        assert_eq!(line("npm", &["run", "one"]), "npm run one");
+        assert_eq!(line("cargo", &["--config", "a=\"*\""]), "cargo --config 'a=\"*\"'");
+        assert_eq!(line("npm", &["run", "--one=2"]), "npm run --one=2");
     }
 
     #[test]
