@@ -269,6 +269,8 @@ fn redact(line: &str, secrets: &[String]) -> String {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use super::*;
 
     fn config(script: &str) -> TargetConfig {
@@ -280,6 +282,65 @@ mod tests {
             health: "/health".into(),
             within: Duration::from_millis(700),
         }
+    }
+
+    /// Not a test: what the tests below start. It answers on `PORT` until it is killed.
+    #[test]
+    #[ignore = "a server for other tests"]
+    fn serve() {
+        let port: u16 = std::env::var("PORT").unwrap().parse().unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let answer = std::env::var("ANSWER").unwrap();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    }
+
+    /// Started by a shell, as `npm start` would.
+    fn serving(answer: &str) -> TargetConfig {
+        let this = std::env::current_exe().unwrap();
+        TargetConfig {
+            environment: vec![("ANSWER".into(), answer.into()), ("THIS".into(), this.to_string_lossy().into_owned())],
+            within: Duration::from_secs(5),
+            ..config("\"$THIS\" --ignored --exact process::tests::serve & wait")
+        }
+    }
+
+    const TEAPOT: &str = "HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n";
+
+    #[tokio::test]
+    async fn one_that_answers_is_up_and_all_of_it_ends_with_us() {
+        let mut target = TargetProcess::start(serving(TEAPOT)).await.unwrap();
+        let address = target.base().authority();
+        assert_eq!(target.ended(), None);
+        assert!(std::net::TcpStream::connect(&address).is_ok());
+        drop(target);
+        // The shell's child is gone as well, and not only the shell.
+        let gone = || std::net::TcpStream::connect(&address).is_err();
+        for _ in 0..100 {
+            if gone() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("something still listens on {address}");
+    }
+
+    #[tokio::test]
+    async fn one_that_is_asked_to_end_ends() {
+        let target = TargetProcess::start(serving(TEAPOT)).await.unwrap();
+        let address = target.base().authority();
+        target.stop().await;
+        assert!(std::net::TcpStream::connect(&address).is_err());
+    }
+
+    #[tokio::test]
+    async fn one_that_speaks_something_else_is_told_apart() {
+        let config = TargetConfig { within: Duration::from_millis(1500), ..serving("SSH-2.0-nonsense\r\n") };
+        let error = TargetProcess::start(config).await.unwrap_err();
+        assert!(matches!(error, TargetError::Garbage { .. }), "{error:?}");
     }
 
     #[tokio::test]
