@@ -10,7 +10,7 @@ use crate::args::Arguments;
 use crate::exit::{Exit, Failure};
 
 pub(crate) const POLICY: &str = "doorward.toml";
-pub(crate) const LOCK: &str = "doorward.lock.json";
+pub(crate) use doorward_frameworks::LOCK;
 pub(crate) const SAVED_PLAN: &str = "plan.json";
 
 pub(crate) struct Project {

@@ -15,5 +15,5 @@ mod walk;
 
 pub use apply::{ApplyError, STATE, apply, load_state, read, save_state, undo, write};
 pub use model::*;
-pub use plan::{Change, Plan, plan};
+pub use plan::{Change, LOCK, Plan, plan};
 pub use project::{DiscoverError, DiscoverOptions, discover};

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use doorward::check::Lock;
 use doorward::diagnostic::{Diagnostic, Location, Severity};
-use doorward::inventory::{App, RouteId};
-use doorward::policy::{Policy, Rule};
+use doorward::inventory::{App, GuardState, RouteId};
+use doorward::policy::{Access, Policy, Rule};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -12,6 +13,9 @@ use crate::edit::unified;
 use crate::frameworks;
 use crate::manifest;
 use crate::model::Analysis;
+
+/// The file that holds the committed inventory.
+pub const LOCK: &str = "doorward.lock.json";
 
 /// Everything that is going to change, and what a reader should know before agreeing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +110,7 @@ pub fn plan(analysis: &Analysis, policy: &Policy, read: &dyn Fn(&str) -> Option<
         findings.extend(emitted.findings);
         manifests(app, framework, policy, read, &mut changes, &mut findings);
     }
+    lock(analysis, policy, read, &mut changes, &mut findings);
     if !analysis.inventory.unresolved.is_empty() {
         let count = analysis.inventory.unresolved.len();
         let message = format!("{count} places could not be read, and routes made there get no guard from this plan");
@@ -113,6 +118,37 @@ pub fn plan(analysis: &Analysis, policy: &Policy, read: &dyn Fn(&str) -> Option<
     }
     findings.extend(advice(policy));
     Plan::new(changes, order, findings)
+}
+
+/// The lock as it will be once the other changes are written: every route that the policy closes is guarded.
+fn lock(
+    analysis: &Analysis,
+    policy: &Policy,
+    read: &dyn Fn(&str) -> Option<String>,
+    changes: &mut BTreeMap<String, Change>,
+    findings: &mut Vec<Diagnostic>,
+) {
+    let mut inventory = analysis.inventory.clone();
+    for app in &mut inventory.apps {
+        let resolution = policy.resolve(&app.routes);
+        let is_public: Vec<bool> =
+            resolution.routes.iter().map(|it| it.rule.is_some_and(|rule| rule.access == Access::Public)).collect();
+        for (route, is_public) in app.routes.iter_mut().zip(is_public) {
+            route.guard.state = match route.guard.by.iter().any(|seen| seen.asks.is_none()) {
+                _ if !is_public => GuardState::Guarded,
+                true => route.guard.state,
+                false => GuardState::Open,
+            };
+        }
+    }
+    match Lock::new(&inventory, policy).to_text() {
+        Ok(after) => {
+            let reasons = vec!["the inventory, committed, so that a review shows a new route".to_owned()];
+            let change = Change { path: LOCK.to_owned(), before: read(LOCK), after, reasons };
+            changes.insert(LOCK.to_owned(), change);
+        }
+        Err(error) => findings.push(Diagnostic::new("DW4006", format!("the lock can't be written: {error}"))),
+    }
 }
 
 fn manifests(
@@ -176,7 +212,7 @@ fn advice(policy: &Policy) -> Vec<Diagnostic> {
         "DW3011",
         "a session token lives for 60 seconds: clients must ask Clerk for one per request",
     ));
-    if policy.rules.iter().any(|rule| rule.access == doorward::policy::Access::Webhook) {
+    if policy.rules.iter().any(|rule| rule.access == Access::Webhook) {
         advice
             .push(Diagnostic::new("DW3012", "webhooks come late, twice, and out of order: the handler must not mind"));
     }

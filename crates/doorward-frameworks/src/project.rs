@@ -38,8 +38,13 @@ pub enum DiscoverError {
     #[error("`{0}` is not a folder; name the folder that holds your `package.json`")]
     NotAFolder(String),
     /// There is no source file to read.
-    #[error("`{0}` holds no JavaScript or TypeScript source; name the folder of your project")]
-    Empty(String),
+    #[error("`{folder}` holds no JavaScript or TypeScript source; name the folder of your project")]
+    Empty {
+        /// The folder, as it was given.
+        folder: String,
+        /// What was left out, and why.
+        diagnostics: Vec<Diagnostic>,
+    },
     /// No framework doorward knows is used.
     #[error("`{folder}` uses none of the frameworks doorward knows ({known}); name the folder of a server")]
     NoFramework {
@@ -105,7 +110,7 @@ fn discover_here(given: &Path, options: &DiscoverOptions) -> Result<Analysis, Di
     }
     let walked = walk::walk(&root);
     if walked.sources.is_empty() {
-        return Err(DiscoverError::Empty(shown));
+        return Err(DiscoverError::Empty { folder: shown, diagnostics: walked.skipped });
     }
     let mut unresolved = walked.skipped;
     let manifests = manifests(&root, walked.manifests, &mut unresolved);

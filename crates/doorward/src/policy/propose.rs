@@ -149,6 +149,7 @@ fn render(app: &App, questions: &[Question], admins: &[PathTemplate], answers: &
     let role = answer(questions, answers, "admin-role").first().map_or("org:admin", String::as_str);
 
     let mut exact: Vec<&Route> = Vec::new();
+    let mut public: BTreeMap<PathTemplate, Vec<String>> = BTreeMap::new();
     for route in &app.routes {
         let id = route.id.to_string();
         if is_webhook(route) {
@@ -165,13 +166,16 @@ fn render(app: &App, questions: &[Question], admins: &[PathTemplate], answers: &
             );
             exact.push(route);
         } else if confirmed.contains(id.as_str()) {
-            let _ = write!(
-                out,
-                "\n[[rule]]\nroutes = [{}]\naccess = \"public\"\nreason = \"confirmed when the policy was made; say why here\"\n",
-                quoted(&id)
-            );
+            public.entry(first_literal(&route.path)).or_default().push(quoted(&id));
             exact.push(route);
         }
+    }
+    for ids in public.values() {
+        let _ = write!(
+            out,
+            "\n[[rule]]\nroutes = [{}]\naccess = \"public\"\nreason = \"confirmed when the policy was made; say why here\"\n",
+            ids.join(", ")
+        );
     }
     for (param, claim) in ORG_PARAMS {
         let routes: Vec<&Route> = app

@@ -126,6 +126,7 @@ impl<'a> FileEdits<'a> {
     }
 
     fn finish(mut self, path: &str, home: &runtime::Home, findings: &mut Vec<Diagnostic>) -> Option<Change> {
+        self.runtime_names.sort_unstable();
         let runtime_specifier = home.specifier_from(path, self.file);
         for (names, specifier) in [(&self.sdk_names, PACKAGE.0.to_owned()), (&self.runtime_names, runtime_specifier)] {
             if !names.is_empty() {

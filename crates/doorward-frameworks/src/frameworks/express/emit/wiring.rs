@@ -45,16 +45,16 @@ impl Root<'_> {
         let first_answer = self.steps.iter().find(|it| can_answer(&it.kind)).map(|it| it.statement.start);
         let is_early = |it: &Wiring| first_answer.is_none_or(|answer| it.statement.start < answer);
 
-        self.cors(edits, &mut first, &is_early, emitted);
+        let after = self.cors(edits, &mut first, &is_early, emitted).unwrap_or(self.create);
         self.clerk(edits, &mut first, &is_early, emitted);
-        let after_create: Vec<String> = first.iter().map(|call| self.line(call, edits)).collect();
-        if !after_create.is_empty() {
-            let at = line_end(&edits.file.text, self.create.statement.end);
+        let lines: Vec<String> = first.iter().map(|call| self.line(call, edits)).collect();
+        if !lines.is_empty() {
+            let at = line_end(&edits.file.text, after.statement.end);
             let lead =
                 if edits.file.text.get(..at).is_some_and(|text| text.ends_with('\n')) { "" } else { edits.style.eol };
             let reason =
                 "CORS answers before authentication, and Clerk reads the bearer token before any route".to_owned();
-            edits.push(at..at, format!("{lead}{}", after_create.concat()), reason);
+            edits.push(at..at, format!("{lead}{}", lines.concat()), reason);
         }
         self.raw_bodies(edits);
         self.errors(edits);
@@ -75,13 +75,14 @@ impl Root<'_> {
         self.steps.iter().copied().filter(|it| it.kind == *kind).collect()
     }
 
+    /// Attaches CORS. Returns the statement in which it stands, if it has one already.
     fn cors(
         &self,
         edits: &mut FileEdits<'_>,
         first: &mut Vec<String>,
         is_early: &dyn Fn(&Wiring) -> bool,
         emitted: &mut Emitted,
-    ) {
+    ) -> Option<&Wiring> {
         let present = self.of(&WiringKind::Cors);
         let is_ours = |it: &Wiring, edits: &FileEdits<'_>| self.text(it, edits).contains("crossOrigin");
         if self.policy.cors.origins.is_empty() {
@@ -90,29 +91,29 @@ impl Root<'_> {
                     .at(place(it))
                     .help("list the browser origins under [cors] to have it replaced")
             }));
-            return;
+            return present.into_iter().find(|it| is_early(it));
         }
-        let name = |edits: &mut FileEdits<'_>| edits.runtime("crossOrigin");
-        let mut attached = present.iter().any(|it| is_ours(it, edits) && is_early(it));
+        let mut attached = present.iter().copied().find(|it| is_ours(it, edits) && is_early(it));
         for it in present {
-            if is_ours(it, edits) && (is_early(it) || attached) {
+            if attached.is_some_and(|place| std::ptr::eq(place, it)) {
                 continue;
             }
             let callee = self.callee(it, edits);
             edits.maybe_unused.push((callee, "cors"));
-            if is_early(it) && !attached {
-                let name = name(edits);
+            if is_early(it) && attached.is_none() {
+                let name = edits.runtime("crossOrigin");
                 edits.push(it.call.clone(), name, "only the policy's origins may call from a browser".to_owned());
-                attached = true;
+                attached = Some(it);
             } else {
                 let lines = whole_lines(&edits.file.text, &it.statement);
                 edits.push(lines, String::new(), "CORS moves before everything that can answer".to_owned());
             }
         }
-        if !attached {
-            let name = name(edits);
+        if attached.is_none() {
+            let name = edits.runtime("crossOrigin");
             first.push(name);
         }
+        attached
     }
 
     fn callee(&self, it: &Wiring, edits: &FileEdits<'_>) -> String {
