@@ -48,8 +48,10 @@ pub(crate) struct Body {
     pub(crate) not_found: bool,
     /// It reads `req.auth` as if it were an object.
     pub(crate) auth_object: Vec<Place>,
-    /// It calls Clerk's `createRouteMatcher` results or a guard of its own.
+    /// It calls a guard of a package.
     pub(crate) calls_guard: Option<String>,
+    /// It decides by the text of the path, or by the environment, whether to look at all.
+    pub(crate) selective: bool,
 }
 
 /// Judges one handler value.
@@ -62,7 +64,7 @@ pub(crate) fn judge(eval: &mut Eval<Express>, program: &Program, value: &Value, 
             scan(eval, closure, &mut body, &mut HashSet::new(), 0);
             let evidence = body.refuses && (body.reads_credentials || body.verifies);
             let state = if body.calls_guard.is_some() || evidence || (body.verifies && body.fails) {
-                GuardState::Guarded
+                if body.selective { GuardState::Unsure } else { GuardState::Guarded }
             } else if body.refuses && sounds_like_auth(text) {
                 GuardState::Unsure
             } else {
@@ -247,6 +249,23 @@ const CREDENTIALS: &[&str] = &[
     "cookie",
 ];
 
+/// Methods that compare a path with others.
+const CHOICES: &[&str] = &["startsWith", "endsWith", "includes", "test", "match", "some", "has", "indexOf"];
+
+/// Whether an expression is about the request's path or the environment's name.
+fn is_selector(expr: &Expr, request: &str) -> bool {
+    match &expr.kind {
+        ExprKind::Member(object, Key::Name(name)) => {
+            let of = |wanted: &str| matches!(&object.kind, ExprKind::Name(it) if **it == *wanted);
+            let of_env = matches!(&object.kind, ExprKind::Member(_, Key::Name(it)) if &**it == "env");
+            (of(request) && matches!(&**name, "path" | "url" | "originalUrl" | "baseUrl"))
+                || (of_env && name.contains("ENV"))
+                || is_selector(object, request)
+        }
+        _ => false,
+    }
+}
+
 /// Reads a function's body, and those of the project's functions it calls.
 pub(crate) fn scan(
     eval: &mut Eval<Express>,
@@ -291,7 +310,15 @@ pub(crate) fn scan(
                 if matches!(&expr.kind, ExprKind::New(..)) && says_unauthorized(name) {
                     body.refuses = true;
                 }
+                if CHOICES.contains(&name)
+                    && (is_selector(callee, &request) || items.iter().any(|it| is_selector(&it.value, &request)))
+                {
+                    body.selective = true;
+                }
                 let value = resolve(eval, callee, closure);
+                if matches!(&value, Value::External(it) if it.name().ends_with("createRouteMatcher")) {
+                    body.selective = true;
+                }
                 calls.push(value);
                 // A callback given to a checking library is part of the check.
                 for item in items {
@@ -325,6 +352,9 @@ pub(crate) fn scan(
                     // Setting `req.auth` is not reading it.
                     called_members.insert(member.span);
                 }
+            }
+            ExprKind::Equal(_, left, right) => {
+                body.selective |= is_selector(left, &request) || is_selector(right, &request);
             }
             ExprKind::Str(text) => {
                 if text.len() < 40 {

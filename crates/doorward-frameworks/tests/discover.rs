@@ -1,0 +1,250 @@
+//! Discovery, on one small project per problem.
+//!
+//! Every folder of `fixtures/express` is a project with an `expected.json`. Set `DOORWARD_BLESS=1` to rewrite those
+//! files, and read the difference. A second test asks Express itself: it loads each project's `app` under Express 4
+//! and 5 and compares what is registered there with what was discovered.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use doorward::inventory::{GuardState, Inventory};
+use doorward_frameworks::{Analysis, DiscoverError, DiscoverOptions, discover};
+use serde_json::{Value, json};
+
+fn fixtures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/express");
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
+    all.retain(|it| it.is_dir());
+    all.sort();
+    assert!(all.len() >= 20, "fixtures are found by folder");
+    all
+}
+
+fn found(folder: &Path) -> Analysis {
+    discover(folder, &DiscoverOptions::default()).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+}
+
+fn state(state: GuardState) -> &'static str {
+    match state {
+        GuardState::Guarded => "guarded",
+        GuardState::Open => "open",
+        GuardState::Unsure => "unsure",
+    }
+}
+
+/// What a fixture pins down.
+fn summary(analysis: &Analysis) -> Value {
+    let mut apps = BTreeMap::new();
+    for app in &analysis.inventory.apps {
+        let routes: Vec<String> = app
+            .routes
+            .iter()
+            .map(|route| {
+                let asks: Vec<String> = route
+                    .guard
+                    .by
+                    .iter()
+                    .filter_map(|it| it.asks.as_ref())
+                    .map(|it| {
+                        let bind: String =
+                            it.bind.iter().map(|it| format!(" with {} = {}", it.source, it.claim)).collect();
+                        format!("; asks {}{bind}{}", it.access, if it.hide { ", hidden" } else { "" })
+                    })
+                    .collect();
+                format!("{} {} ({}:{}){}", state(route.guard.state), route.id, route.file, route.line, asks.concat())
+            })
+            .collect();
+        apps.insert(format!("{} at {}", app.name, app.root), routes);
+    }
+    let list = |diagnostics: &[doorward::diagnostic::Diagnostic]| {
+        diagnostics
+            .iter()
+            .map(|it| format!("{} {}", it.code, it.location.as_ref().map_or_else(String::new, ToString::to_string)))
+            .collect::<Vec<_>>()
+    };
+    let findings: Vec<String> = analysis.sources.iter().flat_map(|it| list(&it.findings)).collect();
+    json!({ "apps": apps, "unresolved": list(&analysis.inventory.unresolved), "findings": findings })
+}
+
+#[test]
+fn every_fixture_is_read_as_expected() {
+    let mut wrong = Vec::new();
+    for folder in fixtures() {
+        let file = folder.join("expected.json");
+        let got = summary(&found(&folder));
+        if std::env::var_os("DOORWARD_BLESS").is_some() {
+            std::fs::write(&file, serde_json::to_string_pretty(&got).unwrap() + "\n").unwrap();
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{} is missing", file.display()));
+        let expected: Value = serde_json::from_str(&text).unwrap();
+        if got != expected {
+            wrong.push(format!("{}: {got:#}", folder.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_route_points_at_its_call() {
+    for folder in fixtures() {
+        let analysis = found(&folder);
+        assert_eq!(analysis.inventory.apps.len(), analysis.sources.len(), "{}", folder.display());
+        for (app, source) in analysis.inventory.apps.iter().zip(&analysis.sources) {
+            for route in &app.routes {
+                let site = source.sites.iter().find(|it| it.file == route.file && it.routes.contains(&route.id));
+                let site = site.unwrap_or_else(|| panic!("{}: {} has no site", folder.display(), route.id));
+                let text = &source.files[&site.file].text;
+                assert!(text[site.call.clone()].ends_with(')'), "{}: {}", folder.display(), route.id);
+                for handler in &site.handlers {
+                    assert!(site.call.start <= handler.span.start && handler.span.end <= site.call.end, "{}", route.id);
+                }
+            }
+            for wiring in &source.wiring {
+                let text = &source.files[&wiring.file].text;
+                assert!(text.get(wiring.statement.clone()).is_some() && text.get(wiring.call.clone()).is_some());
+            }
+        }
+    }
+}
+
+#[test]
+fn express_itself_agrees() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    assert!(
+        tests.join("oracle/node_modules/express5").is_dir(),
+        "the packages to compare with are not installed; run `cargo xtask setup`"
+    );
+    let mut asked = Vec::new();
+    for folder in fixtures() {
+        if !folder.join("app.js").is_file() {
+            continue;
+        }
+        let analysis = found(&folder);
+        let manifest = std::fs::read_to_string(folder.join("package.json")).unwrap();
+        let majors: Vec<u32> = match folder.file_name().unwrap().to_str().unwrap() {
+            name if name.starts_with("express-4") || manifest.contains("^4") => vec![4],
+            name if name.starts_with("express-5") => vec![5],
+            "what-cant-be-known" | "control-characters" | "regex-path" | "syntax-error-in-one-file" => vec![],
+            _ => vec![4, 5],
+        };
+        let routes: Vec<Value> = routes(&analysis.inventory);
+        for major in majors {
+            asked.push(json!({ "folder": folder, "major": major, "routes": routes }));
+        }
+    }
+    assert!(asked.len() > 40, "{} comparisons", asked.len());
+    let input = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(input.path(), serde_json::to_string(&asked).unwrap()).unwrap();
+    let output =
+        Command::new("node").arg(tests.join("oracle/compare.mjs")).arg(input.path()).output().expect("node runs");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn routes(inventory: &Inventory) -> Vec<Value> {
+    let all = inventory.apps.iter().flat_map(|it| &it.routes);
+    all.map(|it| json!({ "method": it.method.as_str(), "path": it.path.to_string() })).collect()
+}
+
+#[test]
+fn guards_and_wiring_are_handed_to_planning() {
+    use doorward_frameworks::{HandlerKind, WiringKind};
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/express/doorward-guards");
+    let analysis = found(&folder);
+    let source = &analysis.sources[0];
+    let kinds: Vec<&WiringKind> = source.wiring.iter().map(|it| &it.kind).take(5).collect();
+    let expected = [
+        WiringKind::Create,
+        WiringKind::Cors,
+        WiringKind::RawBody("/webhooks/clerk".into()),
+        WiringKind::BodyParser,
+        WiringKind::Clerk,
+    ];
+    assert_eq!(kinds, expected.iter().collect::<Vec<_>>());
+    assert_eq!(source.wiring.last().map(|it| &it.kind), Some(&WiringKind::ErrorHandler(true)));
+    assert!(source.wiring.iter().all(|it| it.app == "app"));
+    let site = source.sites.iter().find(|it| it.routes.iter().any(|it| it.to_string() == "GET /me")).unwrap();
+    assert_eq!(site.handlers.len(), 2);
+    assert_eq!(site.handlers[0].kind, HandlerKind::Doorward);
+    let file = &source.files["app.js"];
+    assert_eq!(&file.text[site.handlers[0].span.clone()], "guard('signed-in')");
+    assert!(file.esm && !file.typescript && file.import_extension == ".js");
+    assert!(file.text[..file.after_imports].ends_with("'./doorward/index.js';"));
+    assert!(file.names.contains(&"guard".to_owned()) && file.names.contains(&"router".to_owned()));
+}
+
+fn in_folder(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Analysis, DiscoverError>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let result = discover(folder.path(), &DiscoverOptions::default());
+    (folder, result)
+}
+
+#[test]
+fn nothing_to_read_is_an_error_with_a_way_out() {
+    let (_folder, result) = in_folder(&[]);
+    assert!(matches!(result, Err(DiscoverError::Empty { .. })), "{result:?}");
+    let (_folder, result) = in_folder(&[("index.js", "console.log(1)")]);
+    assert!(result.unwrap_err().to_string().contains("express"));
+    let missing = discover(Path::new("/nowhere/at/all"), &DiscoverOptions::default());
+    assert!(matches!(missing, Err(DiscoverError::Unreadable { .. })), "{missing:?}");
+}
+
+#[test]
+fn a_broken_manifest_is_told_and_imports_still_count() {
+    let app = "const app = require('express')(); app.get('/a', (req, res) => res.end());";
+    let (_folder, result) = in_folder(&[("package.json", "{ \"name\": "), ("app.js", app)]);
+    let inventory = result.unwrap().inventory;
+    assert_eq!(inventory.apps[0].routes.len(), 1);
+    assert_eq!(inventory.unresolved[0].code, "DW2012");
+    assert!(inventory.unresolved[0].help.is_some() && inventory.unresolved[0].location.is_some());
+    let (_folder, result) = in_folder(&[("app.js", app)]);
+    assert_eq!(result.unwrap().inventory.apps[0].routes.len(), 1, "no manifest at all");
+}
+
+#[test]
+fn hostile_source_ends_in_a_diagnostic() {
+    let head = "const app = require('express')(); app.get('/a', (req, res) => res.end());\n";
+    let deep = format!("{head}const x = {}1{};", "[\n".repeat(20_000), "]".repeat(20_000));
+    let long = format!("{head}const x = {}1;", "1 + ".repeat(20_000));
+    let recursive = format!("{head}const f = (n) => {{ f(n); f(n); f(n); f(n); }}; f(1);");
+    let forever = format!(
+        "{head}const a = [1]; for (;;) {{ a.push(a.map((it) => a.concat(a))); }} app.get('/b', (q, s) => s.end());"
+    );
+    for text in [deep, long, recursive, forever] {
+        let (_folder, result) = in_folder(&[("app.js", &text)]);
+        assert!(!result.unwrap().inventory.apps[0].routes.is_empty());
+    }
+}
+
+#[test]
+fn no_secret_of_the_source_is_repeated() {
+    let text = "import express from 'express'; import { clerkMiddleware } from '@clerk/express'; import { expressjwt } from 'express-jwt';\n\
+        const app = express(); app.use(clerkMiddleware({ secretKey: 'sk_live_SECRET' })); app.use(expressjwt({ secret: 'SECRET' }));\n\
+        app.get('/a', check('SECRET'), (req, res) => res.end()); function check(key) { return (req, res, next) => next(); }";
+    let (_folder, result) = in_folder(&[("app.mjs", text)]);
+    let analysis = result.unwrap();
+    let findings = &analysis.sources[0].findings;
+    assert!(findings.iter().any(|it| it.code == "DW2109"), "{findings:?}");
+    let printed = format!("{:?}{findings:?}", analysis.inventory);
+    assert!(!printed.contains("SECRET"), "{printed}");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_a_circle_are_not_followed() {
+    let (folder, _) = in_folder(&[("app.js", "require('express')().get('/a', (req, res) => res.end());")]);
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("again")).unwrap();
+    let analysis = discover(folder.path(), &DiscoverOptions::default()).unwrap();
+    assert_eq!(analysis.inventory.apps[0].routes.len(), 1);
+}
