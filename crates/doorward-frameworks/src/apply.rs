@@ -93,10 +93,8 @@ pub fn apply(root: &Path, plan: &Plan) -> Result<(), ApplyError> {
             })
             .collect(),
     };
-    let text =
-        serde_json::to_string(&record).map_err(|error| ApplyError::Io { path: UNDO.into(), error: error.into() })?;
     // Before the first change: after a crash half-way there is still something to undo with.
-    save_state(root, UNDO, &text)?;
+    save_record(root, &record)?;
     let mut done: Vec<&Change> = Vec::new();
     for change in &plan.changes {
         if let Err(error) = write(root, &change.path, Some(&change.after)) {
@@ -112,14 +110,39 @@ pub fn apply(root: &Path, plan: &Plan) -> Result<(), ApplyError> {
     Ok(())
 }
 
+/// Adds a file that something else has changed on doorward's behalf, such as a package manager's lock, to what
+/// [`undo`] takes back. `before` is its text from before the change, `None` if it was not there.
+///
+/// # Errors
+/// If there is no applied plan to add it to, or the file can't be read.
+pub fn remember(root: &Path, path: &str, before: Option<String>) -> Result<(), ApplyError> {
+    let after = read(root, path)?;
+    let Some(after) = after.filter(|after| Some(after) != before.as_ref()) else { return Ok(()) };
+    let mut record = load_record(root)?;
+    let first = record.files.iter().find(|file| file.path == path).map(|file| file.before.clone());
+    record.files.retain(|file| file.path != path);
+    let before = first.unwrap_or(before);
+    record.files.push(Undo { path: path.to_owned(), before, after_sha256: sha256(&after) });
+    save_record(root, &record)
+}
+
+fn load_record(root: &Path) -> Result<Record, ApplyError> {
+    let text = load_state(root, UNDO)?.ok_or(ApplyError::NothingToUndo)?;
+    serde_json::from_str(&text).map_err(|error| ApplyError::Io { path: format!("{STATE}/{UNDO}"), error: error.into() })
+}
+
+fn save_record(root: &Path, record: &Record) -> Result<(), ApplyError> {
+    let text =
+        serde_json::to_string(record).map_err(|error| ApplyError::Io { path: UNDO.into(), error: error.into() })?;
+    save_state(root, UNDO, &text)
+}
+
 /// Takes the last applied plan back. Returns the paths that were restored.
 ///
 /// # Errors
 /// [`ApplyError`]; if a file has changed since, nothing is touched.
 pub fn undo(root: &Path) -> Result<Vec<String>, ApplyError> {
-    let text = load_state(root, UNDO)?.ok_or(ApplyError::NothingToUndo)?;
-    let record: Record = serde_json::from_str(&text)
-        .map_err(|error| ApplyError::Io { path: format!("{STATE}/{UNDO}"), error: error.into() })?;
+    let record = load_record(root)?;
     for file in &record.files {
         let now = read(root, &file.path)?;
         let is_applied = now.as_deref().is_some_and(|text| sha256(text) == file.after_sha256);

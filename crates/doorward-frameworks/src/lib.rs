@@ -13,7 +13,7 @@ mod plan;
 mod project;
 mod walk;
 
-pub use apply::{ApplyError, STATE, apply, load_state, read, save_state, undo, write};
+pub use apply::{ApplyError, STATE, apply, load_state, read, remember, save_state, undo, write};
 pub use model::*;
 pub use plan::{Change, LOCK, Plan, plan};
 pub use project::{DiscoverError, DiscoverOptions, discover};

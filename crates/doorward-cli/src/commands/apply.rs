@@ -1,7 +1,6 @@
 //! `doorward apply`: write exactly that.
 
 use std::io::IsTerminal as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use doorward_frameworks::{ApplyError, Plan};
@@ -40,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments, options: &ApplyOptions) -> Outcome {
 
 fn finish(arguments: &Arguments, project: &Project, options: &ApplyOptions, plan: &Plan) -> Outcome {
     if options.install {
-        install(&project.root)?;
+        install(project)?;
     }
     let paths: Vec<&str> = plan.changes.iter().map(|change| change.path.as_str()).collect();
     if arguments.json {
@@ -91,24 +90,30 @@ fn confirm(plan: &Plan) -> Result<(), Failure> {
 
 /// Runs the project's own package manager, told by its lock file. Install scripts stay off: agreeing to a diff is
 /// not agreeing to run strangers' code.
-fn install(root: &Path) -> Result<(), Failure> {
-    let managers: &[(&str, &[&str])] = &[
-        ("pnpm-lock.yaml", &["pnpm", "install", "--ignore-scripts", "--no-frozen-lockfile"]),
-        ("yarn.lock", &["yarn", "install", "--ignore-scripts"]),
-        ("bun.lock", &["bun", "install", "--ignore-scripts"]),
-        ("package.json", &["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"]),
+fn install(project: &Project) -> Result<(), Failure> {
+    // The lock a manager writes, and how to run it. The last row is for projects that have no lock yet.
+    let managers: &[(&str, &str, &[&str])] = &[
+        ("pnpm-lock.yaml", "pnpm-lock.yaml", &["pnpm", "install", "--ignore-scripts", "--no-frozen-lockfile"]),
+        ("yarn.lock", "yarn.lock", &["yarn", "install", "--ignore-scripts"]),
+        ("bun.lock", "bun.lock", &["bun", "install", "--ignore-scripts"]),
+        ("package.json", "package-lock.json", &["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"]),
     ];
-    let Some((_, [program, rest @ ..])) = managers.iter().find(|(lock, _)| root.join(lock).is_file()) else {
+    let root = &project.root;
+    let Some((_, lock, [program, rest @ ..])) = managers.iter().find(|(file, _, _)| root.join(file).is_file()) else {
         return Err(Failure::new(Exit::Environment, "there is no package.json to install from"));
     };
+    let before = project.read(lock)?;
     tell!("{CYAN}$ {program} {}{CYAN:#}", rest.join(" "));
     let status = Command::new(program).args(rest).current_dir(root).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    let help = "the source is written; install by hand, or `doorward undo`";
     match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Failure::new(Exit::Environment, format!("`{program}` ended with {status}"))
-            .help("the source is written; install by hand, or `doorward undo`")),
-        Err(error) => Err(Failure::new(Exit::Environment, format!("`{program}` can't be started: {error}"))
-            .help("the source is written; install by hand, or `doorward undo`")),
+        Ok(status) if status.success() => match doorward_frameworks::remember(root, lock, before) {
+            // Installing again later is fine; there is then nothing to take back.
+            Ok(()) | Err(ApplyError::NothingToUndo) => Ok(()),
+            Err(error) => Err(failure(error)),
+        },
+        Ok(status) => Err(Failure::new(Exit::Environment, format!("`{program}` ended with {status}")).help(help)),
+        Err(error) => Err(Failure::new(Exit::Environment, format!("`{program}` can't be started: {error}")).help(help)),
     }
 }
 

@@ -10,7 +10,7 @@ use toml_edit::{Document, Item, TableLike, Value};
 use super::{Access, AccessError, AppConfig, Bind, BindSource, ClerkConfig, Cors, Expect, OWNER_CLAIMS, Persona};
 use super::{Policy, Rule, Selector};
 use crate::diagnostic::{Diagnostic, Location};
-use crate::inventory::Method;
+use crate::inventory::{Method, RouteId};
 use crate::secret;
 
 /// A policy file larger than this is refused unread.
@@ -335,10 +335,10 @@ impl Parser<'_> {
             ["routes"] => {
                 let mut routes = Vec::new();
                 for (text, span) in self.strings(table, "routes") {
-                    match text.parse() {
+                    match text.parse::<RouteId>() {
                         Ok(id) => routes.push(id),
                         Err(error) => {
-                            let message = format!("{}", printable(&format!("{error}")));
+                            let message = printable(&error.to_string());
                             self.report(
                                 "DW1003",
                                 message,
