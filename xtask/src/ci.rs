@@ -96,6 +96,23 @@ fn steps(repo: &Repo, packages: &[PathBuf]) -> Vec<Step> {
     for folder in packages.iter().filter(|it| packages::has_script(it, "test")) {
         steps.push(Step::new(Test, "npm test", &["npm", "test"]).inside(packages::relative(repo, folder)));
     }
+    steps.push(Step::new(
+        Test,
+        "end to end",
+        &[
+            "cargo",
+            "test",
+            "-p",
+            "doorward-cli",
+            "--features",
+            "e2e",
+            "--test",
+            "e2e",
+            "--locked",
+            "--",
+            "--test-threads=1",
+        ],
+    ));
     steps
 }
 

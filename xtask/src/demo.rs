@@ -39,7 +39,13 @@ static SCENES: &[Scene] = &[
     Scene { title: "which doors are there?", command: &["doorward", "discover"], when: When::Always },
     Scene {
         title: "what would it take to lock them? (nothing is changed yet)",
-        command: &["doorward", "plan", "--yes"],
+        command: &[
+            "doorward",
+            "plan",
+            "--yes",
+            "--set",
+            "public-routes=GET /health,GET /products,GET /products/{id},GET /categories,GET /products/{id}/reviews",
+        ],
         when: When::Always,
     },
     Scene {
