@@ -218,6 +218,12 @@ impl Directory {
         self.id("org", slug)
     }
 
+    /// The text of a token that is no JWT: a prefix and 43 letters and digits.
+    pub(crate) fn opaque(&self, prefix: &str, name: &str) -> String {
+        let tag = hmac::sign(&self.seed, format!("opaque {prefix}:{name}").as_bytes());
+        format!("{prefix}_{}", alphanumeric(tag.as_ref().iter().copied(), 43))
+    }
+
     /// A stable id: a prefix and 27 letters and digits.
     pub(crate) fn id(&self, kind: &str, name: &str) -> String {
         let tag = hmac::sign(&self.seed, format!("{kind}:{name}").as_bytes());

@@ -64,6 +64,13 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/organizations/{id}", get(organization))
         .route("/v1/organizations/{id}/memberships", get(memberships_of_organization))
         .route("/v1/sessions/{id}", get(session))
+        // Clerk's SDKs ask these without the version, and its specification has it.
+        .route("/api_keys/verify", post(verify_api_key))
+        .route("/v1/api_keys/verify", post(verify_api_key))
+        .route("/m2m_tokens/verify", post(verify_machine))
+        .route("/v1/m2m_tokens/verify", post(verify_machine))
+        .route("/oauth_applications/access_tokens/verify", post(verify_access_token))
+        .route("/v1/oauth_applications/access_tokens/verify", post(verify_access_token))
         .route_layer(from_fn_with_state(Arc::clone(&shared), needs_secret_key));
     Router::new()
         .merge(backend)
@@ -202,6 +209,58 @@ async fn organizations(State(shared): App, Query(page): Query<Page>) -> Response
     let bodies =
         directory.organizations().iter().map(|slug| org_body(&directory.organization_id(slug), slug)).collect();
     ok(&page.list(bodies))
+}
+
+/// Whose token that is no JWT this is. SDKs disagree on what the member is called.
+fn holder(shared: &Shared, body: &[u8], class: TokenClass) -> Option<Identity> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let token = ["token", "access_token", "secret"].iter().find_map(|name| body.get(name)?.as_str())?;
+    let (directory, prefix) = (shared.signer.directory(), class.opaque_prefix()?);
+    directory.identities().find(|identity| directory.opaque(prefix, &identity.persona.name) == token)
+}
+
+/// The answer to all three, but for what is particular to one.
+fn opaque_body(object: &str, prefix: &str, identity: &Identity, particular: Value) -> Value {
+    let hex: String = identity.user_id.bytes().rev().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let mut body = json!({
+        "object": object,
+        "id": format!("{prefix}_{hex}"),
+        "subject": identity.user_id,
+        "scopes": [],
+        "claims": null,
+        "revoked": false,
+        "revocation_reason": null,
+        "expired": false,
+        "expiration": null,
+        "last_used_at": null,
+        "created_at": CREATED,
+        "updated_at": CREATED,
+    });
+    if let (Value::Object(body), Value::Object(particular)) = (&mut body, particular) {
+        body.extend(particular);
+    }
+    body
+}
+
+async fn verify_api_key(State(shared): App, body: Bytes) -> Response {
+    holder(&shared, &body, TokenClass::ApiKey).map_or_else(not_found, |identity| {
+        let particular = json!({ "type": "api_key", "name": "doorward", "description": null, "created_by": null });
+        ok(&opaque_body("api_key", "ak", &identity, particular))
+    })
+}
+
+async fn verify_machine(State(shared): App, body: Bytes) -> Response {
+    holder(&shared, &body, TokenClass::OpaqueM2m).map_or_else(not_found, |identity| {
+        let subject = identity.user_id.replacen("user_", "mch_", 1);
+        ok(&opaque_body("machine_to_machine_token", "mt", &identity, json!({ "subject": subject })))
+    })
+}
+
+async fn verify_access_token(State(shared): App, body: Bytes) -> Response {
+    holder(&shared, &body, TokenClass::OpaqueOauth).map_or_else(not_found, |identity| {
+        let particular = json!({ "client_id": "doorward", "scopes": ["openid", "profile"] });
+        ok(&opaque_body("clerk_idp_oauth_access_token", "oat", &identity, particular))
+    })
 }
 
 /// The backend takes a slug wherever it takes an organization's id.

@@ -30,6 +30,24 @@ pub enum TokenClass {
     OAuth,
     /// A perfect session token of somebody else's instance.
     OtherInstance,
+    /// An API key that the user made; not a JWT, so the backend has to be asked about it.
+    ApiKey,
+    /// A machine's token that is not a JWT.
+    OpaqueM2m,
+    /// An OAuth access token that is not a JWT.
+    OpaqueOauth,
+}
+
+impl TokenClass {
+    /// What tokens of this class begin with, if they are no JWTs.
+    pub(crate) fn opaque_prefix(self) -> Option<&'static str> {
+        match self {
+            Self::ApiKey => Some("ak"),
+            Self::OpaqueM2m => Some("mt"),
+            Self::OpaqueOauth => Some("oat"),
+            _ => None,
+        }
+    }
 }
 
 const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
@@ -172,6 +190,12 @@ impl Signer {
     /// If a step does not fit the token, or the signature can't be made.
     pub fn forge(&self, persona: &Persona, class: TokenClass, steps: &[Forge], now: i64) -> Result<String, SignError> {
         let identity = self.identity(persona);
+        if let Some(prefix) = class.opaque_prefix() {
+            return match steps {
+                [] => Ok(self.directory().opaque(prefix, &persona.name)),
+                _ => Err(ForgeError::Impossible("a token that is no JWT has nothing to change").into()),
+            };
+        }
         let mut draft = self.draft(&identity, class, now)?;
         for step in steps {
             draft.apply(step)?;
@@ -191,7 +215,7 @@ impl Signer {
             TokenClass::Session | TokenClass::SessionV1 | TokenClass::OtherInstance => Some(SESSION_CATEGORY),
             TokenClass::Template => Some(TEMPLATE_CATEGORY),
             TokenClass::M2m => Some(MACHINE_CATEGORY),
-            TokenClass::OAuth => None,
+            _ => None,
         };
         header.extend(category.map(|category| ("cat".to_owned(), json!(category))));
 
@@ -224,6 +248,7 @@ impl Signer {
                 ("client_id".to_owned(), json!(random_text(16)?)),
                 ("scope".to_owned(), json!("openid profile email")),
             ]),
+            TokenClass::ApiKey | TokenClass::OpaqueM2m | TokenClass::OpaqueOauth => {}
         }
         Ok(Draft::new(self, instance, header, payload, now))
     }

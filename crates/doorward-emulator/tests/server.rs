@@ -1,6 +1,6 @@
 //! The emulator as a program sees it: over HTTP.
 
-use doorward_emulator::{Emulator, EmulatorConfig, EmulatorError, Fault};
+use doorward_emulator::{Emulator, EmulatorConfig, EmulatorError, Fault, TokenClass};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -126,4 +126,33 @@ async fn what_is_printed_for_debugging_holds_no_secret() {
         assert!(!printed.contains(&value(&emulator, name)));
     }
     assert!(!printed.contains(emulator.control_token().reveal()));
+}
+
+#[tokio::test]
+async fn tokens_that_are_no_jwts_are_known_to_the_backend() {
+    let emulator = start().await;
+    let auth = bearer(&emulator);
+    let admin = emulator.persona("admin").unwrap();
+    for (class, path, member, object) in [
+        (TokenClass::ApiKey, "/api_keys/verify", "secret", "api_key"),
+        (TokenClass::OpaqueM2m, "/m2m_tokens/verify", "token", "machine_to_machine_token"),
+        (
+            TokenClass::OpaqueOauth,
+            "/oauth_applications/access_tokens/verify",
+            "access_token",
+            "clerk_idp_oauth_access_token",
+        ),
+    ] {
+        let token = emulator.forge(&admin, class, &[]).unwrap();
+        for path in [path.to_owned(), format!("/v1{path}")] {
+            let found = call(&emulator, "POST", &path, &auth, &format!(r#"{{"{member}":"{token}"}}"#)).await;
+            assert_eq!(found.json()["object"], object, "{path}");
+            assert_eq!(
+                call(&emulator, "POST", &path, &auth, &format!(r#"{{"{member}":"x{token}"}}"#)).await.status,
+                404
+            );
+            assert_eq!(call(&emulator, "POST", &path, "", "{}").await.status, 401);
+        }
+        assert!(emulator.forge(&admin, class, &[doorward_emulator::Forge::DropSignature]).is_err());
+    }
 }

@@ -195,6 +195,8 @@ impl From<CaseFault> for Fault {
 pub enum Need {
     /// The rule admits strangers.
     Open,
+    /// The server fetches its keys.
+    FetchedKeys,
     /// The policy names authorized parties.
     Parties,
     /// The policy names origins.

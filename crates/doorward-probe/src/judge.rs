@@ -38,9 +38,9 @@ pub(crate) fn judge(shot: &Shot, answer: &Result<Answer, HttpError>, context: Co
     };
     let got = match (answer, why) {
         (Ok(answer), "") => describe(answer),
-        (Ok(answer), why) => format!("{}: {why}", describe(answer)),
+        (Ok(answer), why) => format!("{} ({why})", describe(answer)),
         (Err(error), "") => error.to_string(),
-        (Err(error), why) => format!("{error}: {why}"),
+        (Err(error), why) => format!("{error} ({why})"),
     };
     let status = answer.as_ref().map_or(0, |answer| answer.status);
     let refusing = matches!(shot.expect, Expectation::Refuse | Expectation::Forbid);

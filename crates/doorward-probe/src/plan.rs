@@ -27,6 +27,8 @@ pub struct PlanOptions {
     pub bodies: BTreeMap<RouteId, String>,
     /// Whether what Clerk's own SDKs let pass fails a route as well.
     pub strict: bool,
+    /// Whether the server fetches its keys. One that was given its key has no key id to compare.
+    pub keys_fetched: bool,
 }
 
 /// What will be sent, and to what end.
@@ -135,6 +137,9 @@ pub(crate) fn class_name(class: TokenClass) -> &'static str {
         TokenClass::M2m => "m2m",
         TokenClass::OAuth => "oauth",
         TokenClass::OtherInstance => "other-instance",
+        TokenClass::ApiKey => "api-key",
+        TokenClass::OpaqueM2m => "opaque-m2m",
+        TokenClass::OpaqueOauth => "opaque-oauth",
     }
 }
 
@@ -203,8 +208,7 @@ struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     fn new(at: usize, target: &'a Target, policy: &'a Policy, signer: &'a Signer, options: &'a PlanOptions) -> Self {
-        let candidates = default_personas().into_iter().chain(policy.personas.iter().cloned());
-        let candidates = candidates.chain(persona_for(&target.access));
+        let candidates = everyone(policy).into_iter().chain(persona_for(&target.access));
         let granted = candidates.map(|persona| signer.identity(&persona)).find(|identity| {
             let params = params_of(target, Some(identity), options);
             admits(target, identity, &params)
@@ -231,6 +235,7 @@ impl<'a> Planner<'a> {
             _ if *access == Access::Optional => {
                 matches!(case.expect, Expect::Reject(_)) || (case.expect == Expect::Accept && case.core)
             }
+            Some(Need::FetchedKeys) => self.options.keys_fetched,
             Some(Need::Parties) => !self.policy.clerk.authorized_parties.is_empty(),
             Some(Need::Cors) => !self.policy.cors.origins.is_empty(),
             Some(Need::Role) => leaves.iter().any(|leaf| matches!(leaf, Access::Role(_))),
@@ -254,10 +259,8 @@ impl<'a> Planner<'a> {
             }
             Who::Everyone => {
                 let name = granted.map(|persona| persona.name).unwrap_or_default();
-                let directory = self.signer.directory();
-                let others =
-                    directory.personas().filter(|other| other.name != name && !other.name.starts_with("with-"));
-                others.filter_map(|other| self.decided(case, other.clone(), Vec::new())).collect()
+                let everyone = everyone(self.policy).into_iter().filter(|other| other.name != name);
+                everyone.filter_map(|other| self.decided(case, other, Vec::new())).collect()
             }
             who => {
                 let Some(persona) = granted else { return Vec::new() };
@@ -452,6 +455,13 @@ impl<'a> Planner<'a> {
         })
         .to_string()
     }
+}
+
+/// The personas that come with doorward and the policy's; the policy may replace one by its name.
+fn everyone(policy: &Policy) -> Vec<Persona> {
+    let replaced = |persona: &Persona| policy.personas.iter().any(|other| other.name == persona.name);
+    let built_in = default_personas().into_iter().filter(|persona| !replaced(persona));
+    built_in.chain(policy.personas.iter().cloned()).collect()
 }
 
 /// The cases that say whether a route lets in and refuses at all.

@@ -304,7 +304,7 @@ impl<P: FnMut(Progress<'_>)> Run<'_, P> {
                     for note in &judged.quality {
                         quality.entry(note).or_default().push(target.route.id.to_string());
                     }
-                    if case.verdict == Verdict::Failed {
+                    if case.verdict == Verdict::Failed && judged.severity > Severity::Info {
                         failures.entry(code(shot, &judged)).or_default().push(shot);
                     }
                 }
@@ -444,7 +444,7 @@ fn finding(code: &str, shots: &[&Shot], cases: &[CaseReport], planned: &crate::p
     let more = if failed.len() > 1 { format!(" (and {} more like it)", failed.len() - 1) } else { String::new() };
     let persona = worst.persona.as_ref().map_or_else(String::new, |name| format!(" as `{name}`"));
     let message =
-        format!("`{}` answered {} to {}{persona}, expected {}{more}", route.id, worst.got, worst.id, worst.expected);
+        format!("`{}` failed {}{persona}: expected {}, got {}{more}", route.id, worst.id, worst.expected, worst.got);
     let mut finding = Diagnostic::new(code, message)
         .at(route.location())
         .seen(worst.curl.clone())
