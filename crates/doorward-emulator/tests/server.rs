@@ -1,5 +1,7 @@
 //! The emulator as a program sees it: over HTTP.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+
 use doorward_emulator::{Emulator, EmulatorConfig, EmulatorError, Fault, TokenClass};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -299,6 +299,7 @@ mod tests {
     }
 
     /// Started by a shell, as `npm start` would.
+    #[expect(clippy::unwrap_used, reason = "a test that can't find itself can't run")]
     fn serving(answer: &str) -> TargetConfig {
         let this = std::env::current_exe().unwrap();
         TargetConfig {

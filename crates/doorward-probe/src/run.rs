@@ -248,7 +248,7 @@ impl<P: FnMut(Progress<'_>)> Run<'_, P> {
     /// Sends shots side by side.
     async fn fire(&mut self, places: &[usize]) {
         let mut waiting = places.iter().copied();
-        let mut flying: JoinSet<(usize, Result<Result<Answer, HttpError>, String>)> = JoinSet::new();
+        let mut flying: JoinSet<(usize, Fired)> = JoinSet::new();
         loop {
             while flying.len() < self.options.concurrency.max(1) {
                 let Some(at) = waiting.next() else { break };
@@ -453,14 +453,11 @@ fn finding(code: &str, shots: &[&Shot], cases: &[CaseReport], planned: &crate::p
     finding
 }
 
-/// Makes the tokens and signatures of a shot, and sends it. `Err` says why it can't be made.
-async fn fire(
-    signer: Arc<Signer>,
-    base: Arc<Base>,
-    shot: Shot,
-    within: Duration,
-    serial: usize,
-) -> Result<Result<Answer, HttpError>, String> {
+/// What came back, or `Err` with why there was nothing to send.
+type Fired = Result<Result<Answer, HttpError>, String>;
+
+/// Makes the tokens and signatures of a shot, and sends it.
+async fn fire(signer: Arc<Signer>, base: Arc<Base>, shot: Shot, within: Duration, serial: usize) -> Fired {
     let request = request(&signer, &shot, unix_now(), serial)?;
     let answer = send(&base, &request, within).await;
     if matches!(answer, Err(HttpError::Connect(_))) {

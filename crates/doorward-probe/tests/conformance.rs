@@ -1,6 +1,8 @@
 //! Every forged token against the core's own verifier: refused for the reason the case states, and its neighbour
 //! accepted.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+
 use doorward::token::{AuthorizedParties, KeySet, Rules, Timestamp, Unverified};
 use doorward_emulator::Signer;
 use doorward_probe::{Case, Expect, Who, cases};
