@@ -132,7 +132,7 @@ fn lock(
     for app in &mut inventory.apps {
         let resolution = policy.resolve(&app.routes);
         let is_public: Vec<bool> =
-            resolution.routes.iter().map(|it| it.rule.is_some_and(|rule| rule.access == Access::Public)).collect();
+            resolution.routes.iter().map(|it| it.rule.is_some_and(|rule| rule.access.admits_strangers())).collect();
         for (route, is_public) in app.routes.iter_mut().zip(is_public) {
             route.guard.state = match route.guard.by.iter().any(|seen| seen.asks.is_none()) {
                 _ if !is_public => GuardState::Guarded,

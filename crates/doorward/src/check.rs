@@ -137,6 +137,9 @@ fn compare(route: &Route, rule: &Rule) -> Option<Diagnostic> {
         ([_, ..], Access::Public, _) => {
             Some(wrong(format!("`{}` is public in the policy and carries a guard", route.id)))
         }
+        ([], Access::Optional, GuardState::Open) => {
+            Some(wrong(format!("`{}` does not refuse bad tokens, and the policy asks for optional", route.id)))
+        }
         ([], _, GuardState::Open) => Some(open(route, &format!("the policy asks for {wanted}"))),
         ([], _, _) => {
             let names: Vec<&str> = route.guard.by.iter().map(|seen| seen.name.as_str()).collect();

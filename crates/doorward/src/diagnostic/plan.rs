@@ -88,4 +88,10 @@ pub(super) static CODES: &[Code] = &[
         severity: Error,
         story: "There is no record of an applied plan in this folder, or the files have changed since it was applied. `doorward undo` only ever restores what `doorward apply` changed, byte for byte; use your version control for the rest.",
     },
+    Code {
+        id: "DW3015",
+        title: "a replaced package is still needed",
+        severity: Error,
+        story: "The source uses something of a package that Clerk has replaced, and the official SDK has nothing of that name. The package is about to be taken out of the manifest, so the program would not start. Replace the call by hand first.",
+    },
 ];

@@ -6,6 +6,7 @@ use doorward::diagnostic::{Diagnostic, Location};
 use doorward::inventory::RouteId;
 use doorward::policy::{Access, Bind, BindSource, Rule};
 
+use super::imports::whole_lines;
 use super::{FileEdits, PACKAGE, REPLACED, file_edits};
 use crate::edit::Style;
 use crate::model::{AppSource, Handler, HandlerKind, Site};
@@ -34,7 +35,12 @@ pub(super) fn emit<'a>(
 ) {
     for site in &source.sites {
         let mut wishes = site.routes.iter().map(|id| (id, wish(rules.get(id).copied().flatten())));
-        let Some((first, wanted)) = wishes.next() else { continue };
+        let Some((first, wanted)) = wishes.next() else {
+            if let Some(edits) = file_edits(files, source, &site.file) {
+                clear_mount(site, edits);
+            }
+            continue;
+        };
         if let Some((other, _)) = wishes.find(|(_, other)| *other != wanted) {
             emitted.findings.push(
                 Diagnostic::new(
@@ -52,6 +58,30 @@ pub(super) fn emit<'a>(
     }
 }
 
+/// A `use(…)` that mounts something behind a deprecated guard: the routes behind it carry their own guards now.
+fn clear_mount(site: &Site, edits: &mut FileEdits<'_>) {
+    let deprecated: Vec<&Handler> =
+        site.handlers.iter().filter(|handler| handler.kind == HandlerKind::Deprecated).collect();
+    for handler in &deprecated {
+        forget(handler, edits);
+    }
+    if deprecated.len() == site.handlers.len() && !deprecated.is_empty() {
+        let lines = whole_lines(&edits.file.text, &site.call);
+        edits.push(lines, String::new(), "a deprecated guard; routes carry their own".to_owned());
+    } else {
+        for handler in deprecated {
+            remove(site, handler, edits, "a deprecated guard; routes carry their own".to_owned());
+        }
+    }
+}
+
+/// The name of a handler that goes may have been its import's only use.
+fn forget(handler: &Handler, edits: &mut FileEdits<'_>) {
+    let text = edits.file.text.get(handler.span.clone()).unwrap_or_default();
+    let name = text.split('(').next().unwrap_or_default().trim().to_owned();
+    edits.maybe_unused.extend(REPLACED.iter().copied().chain([PACKAGE.0]).map(|package| (name.clone(), package)));
+}
+
 fn edit_site(site: &Site, id: &RouteId, wanted: &Wish<'_>, edits: &mut FileEdits<'_>) {
     let of_kind = |kind| site.handlers.iter().filter(move |handler| handler.kind == kind);
     let ours = of_kind(HandlerKind::Doorward).next();
@@ -59,13 +89,7 @@ fn edit_site(site: &Site, id: &RouteId, wanted: &Wish<'_>, edits: &mut FileEdits
     let is_open = *wanted.access == Access::Public;
 
     for handler in &deprecated {
-        let name = edits.file.text.get(handler.span.clone()).unwrap_or_default();
-        let name = name.split('(').next().unwrap_or_default().trim().to_owned();
-        edits.maybe_unused.push((name, PACKAGE.0));
-        edits.maybe_unused.extend(REPLACED.iter().map(|package| {
-            let text = edits.file.text.get(handler.span.clone()).unwrap_or_default();
-            (text.split('(').next().unwrap_or_default().trim().to_owned(), *package)
-        }));
+        forget(handler, edits);
     }
     match (ours, deprecated.as_slice()) {
         (Some(handler), _) if is_open => remove(site, handler, edits, format!("`{id}` is public")),

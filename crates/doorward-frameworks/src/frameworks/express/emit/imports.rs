@@ -175,6 +175,30 @@ fn after_prologue(text: &str) -> usize {
     at
 }
 
+/// Points the imports of a package at another one that has the same names. Returns the text, and the names that the
+/// other package does not have: then nothing is changed.
+pub(super) fn move_package(text: &str, from: &str, to: &str, known: &[&str]) -> (String, Vec<String>) {
+    let found: Vec<Found> = statements(text).into_iter().filter(|it| it.specifier == from).collect();
+    let missing: Vec<String> = found
+        .iter()
+        .flat_map(|it| &it.names)
+        .filter(|(exported, _)| !known.contains(&exported.as_str()))
+        .map(|(exported, _)| exported.clone())
+        .collect();
+    if !missing.is_empty() {
+        return (text.to_owned(), missing);
+    }
+    let mut out = text.to_owned();
+    for it in found.iter().rev() {
+        let statement = text.get(it.statement.clone()).unwrap_or_default();
+        if let Some(at) = statement.rfind(from) {
+            let at = it.statement.start + at;
+            out.replace_range(at..at + from.len(), to);
+        }
+    }
+    (out, missing)
+}
+
 /// Takes a name out of the imports from `package` if nothing else in the text uses it.
 pub(super) fn drop_if_unused(text: &str, name: &str, package: &str) -> String {
     drop_named(text, name, package).or_else(|| drop_default(text, name, package)).unwrap_or_else(|| text.to_owned())
@@ -249,12 +273,12 @@ fn is_used(text: &str, except: &Range<usize>, name: &str) -> bool {
     })
 }
 
-/// The start of the line of a statement, for edits that take it away whole.
+/// The lines of a statement, if it has them for itself, for edits that take it away whole.
 pub(super) fn whole_lines(text: &str, statement: &Range<usize>) -> Range<usize> {
     let start = line_start(text, statement.start);
     let end = line_end(text, statement.end);
     let alone = text.get(start..statement.start).is_some_and(|lead| lead.trim().is_empty())
-        && text.get(statement.end..end).is_some_and(|tail| tail.trim().is_empty());
+        && text.get(statement.end..end).is_some_and(|tail| matches!(tail.trim(), "" | ";"));
     if alone { start..end } else { statement.clone() }
 }
 

@@ -5,6 +5,7 @@
 
 mod guards;
 mod imports;
+mod migrate;
 mod runtime;
 mod wiring;
 
@@ -52,6 +53,7 @@ pub(crate) fn emit(
     };
     let Some(home) = source.files.get(&home).map(|file| runtime::Home::new(&home, file)) else { return emitted };
 
+    migrate::emit(source, &mut files);
     for (path, edits) in files {
         if let Some(change) = edits.finish(path, &home, &mut emitted.findings) {
             emitted.changes.insert(path.to_owned(), change);
@@ -134,9 +136,6 @@ impl<'a> FileEdits<'a> {
                 self.edits.extend(imports::ensure(self.file, self.style, &wanted));
             }
         }
-        if self.edits.is_empty() {
-            return None;
-        }
         let reasons = self.edits.iter().map(|edit| edit.reason.clone()).filter(|reason| !reason.is_empty()).collect();
         let mut after = match edit::apply(&self.file.text, &self.edits) {
             Ok(after) => after,
@@ -153,6 +152,7 @@ impl<'a> FileEdits<'a> {
         for (name, package) in &self.maybe_unused {
             after = imports::drop_if_unused(&after, name, package);
         }
+        after = migrate::packages(path, &after, findings);
         Some(Change { path: path.to_owned(), before: Some(self.file.text.clone()), after, reasons })
     }
 }
