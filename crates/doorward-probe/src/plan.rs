@@ -229,13 +229,13 @@ impl<'a> Planner<'a> {
         let leaves = access.leaves();
         let needed = match case.needs {
             Some(Need::Open) => access.admits_strangers(),
+            Some(Need::FetchedKeys) if !self.options.keys_fetched => false,
             _ if *access == Access::Webhook => case.delivery.is_some(),
             _ if case.delivery.is_some() || *access == Access::Public => false,
             // A bad token must not pass for a visitor, and a good one must pass.
             _ if *access == Access::Optional => {
                 matches!(case.expect, Expect::Reject(_)) || (case.expect == Expect::Accept && case.core)
             }
-            Some(Need::FetchedKeys) => self.options.keys_fetched,
             Some(Need::Parties) => !self.policy.clerk.authorized_parties.is_empty(),
             Some(Need::Cors) => !self.policy.cors.origins.is_empty(),
             Some(Need::Role) => leaves.iter().any(|leaf| matches!(leaf, Access::Role(_))),
@@ -244,7 +244,7 @@ impl<'a> Planner<'a> {
             Some(Need::Tenant) => binds(&["org_id", "org_slug"]),
             Some(Need::User) => binds(&["user_id"]),
             Some(Need::Organization) => self.granted.as_ref().is_some_and(|identity| identity.membership.is_some()),
-            None => true,
+            Some(Need::FetchedKeys) | None => true,
         };
         needed && (full || case.core || case.delivery.is_some())
     }

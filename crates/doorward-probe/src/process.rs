@@ -86,6 +86,8 @@ type Lines = Arc<Mutex<VecDeque<String>>>;
 /// A running server. It and everything it started are killed when this is dropped.
 pub struct TargetProcess {
     child: Child,
+    /// Its process group, which outlives it where it has started something that stays behind.
+    group: Option<u32>,
     base: Base,
     lines: Lines,
 }
@@ -125,7 +127,7 @@ impl TargetProcess {
         if let Some(stderr) = child.stderr.take() {
             keep(stderr, Arc::clone(&lines), secrets);
         }
-        let mut target = Self { child, base: Base::local(address.port()), lines };
+        let mut target = Self { group: child.id(), child, base: Base::local(address.port()), lines };
         target.wait(&config.health, config.within, address.port()).await?;
         Ok(target)
     }
@@ -186,7 +188,7 @@ impl TargetProcess {
     #[cfg(unix)]
     fn signal(&self, last: Last) {
         use rustix::process::{Pid, Signal, kill_process_group};
-        let group = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let group = self.group.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         if let Some(group) = group {
             let signal = if matches!(last, Last::Request) { Signal::TERM } else { Signal::KILL };
             // It may have ended by itself.
@@ -319,14 +321,7 @@ mod tests {
         assert!(std::net::TcpStream::connect(&address).is_ok());
         drop(target);
         // The shell's child is gone as well, and not only the shell.
-        let gone = || std::net::TcpStream::connect(&address).is_err();
-        for _ in 0..100 {
-            if gone() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("something still listens on {address}");
+        is_gone(&address).await;
     }
 
     #[tokio::test]
@@ -334,7 +329,17 @@ mod tests {
         let target = TargetProcess::start(serving(TEAPOT)).await.unwrap();
         let address = target.base().authority();
         target.stop().await;
-        assert!(std::net::TcpStream::connect(&address).is_err());
+        is_gone(&address).await;
+    }
+
+    async fn is_gone(address: &str) {
+        for _ in 0..100 {
+            if std::net::TcpStream::connect(address).is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(std::net::TcpStream::connect(address).is_err(), "something still listens on {address}");
     }
 
     #[tokio::test]
