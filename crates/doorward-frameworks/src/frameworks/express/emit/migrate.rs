@@ -6,7 +6,6 @@ use doorward::diagnostic::{Diagnostic, Location};
 
 use super::imports::move_package;
 use super::{FileEdits, PACKAGE, REPLACED, file_edits};
-use crate::edit::line_end;
 use crate::model::AppSource;
 
 /// The finding for `req.auth` read as an object.
@@ -27,27 +26,32 @@ const PROPERTIES: &[(&str, &str)] = &[
 /// Names that the replaced packages and the SDK share.
 const SHARED: &[&str] = &["clerkClient", "createClerkClient", "verifyToken"];
 
-/// Turns `req.auth.userId` into `getAuth(req).userId` where discovery has seen that `req.auth` is Clerk's.
+/// Turns `req.auth.userId` into `getAuth(req).userId`: where discovery has seen that `req.auth` is Clerk's, and
+/// everywhere in a program whose `req.auth` was made by a replaced package.
 pub(super) fn emit<'a>(source: &'a AppSource, files: &mut BTreeMap<&'a str, FileEdits<'a>>) {
+    let uses_replaced = |text: &str| REPLACED.iter().any(|package| text.contains(package));
+    let everywhere = source.files.values().any(|file| uses_replaced(&file.text));
     for (path, file) in &source.files {
-        if REPLACED.iter().any(|package| file.text.contains(package)) {
-            // Even without an edit of its own the file is finished, and its imports are moved then.
-            file_edits(files, source, path);
+        let is_named = |line: usize| {
+            source.findings.iter().filter(|it| it.code == OBJECT_AUTH).any(|it| {
+                it.location.as_ref().is_some_and(|at| at.file == *path && usize::try_from(at.line) == Ok(line))
+            })
+        };
+        let mut reads_here = Vec::new();
+        let mut start = 0;
+        for (at, line) in file.text.split_inclusive('\n').enumerate() {
+            if everywhere || is_named(at + 1) {
+                let reads = reads(line).into_iter();
+                reads_here.extend(reads.map(|(it, request, name)| (start + it.start..start + it.end, request, name)));
+            }
+            start += line.len();
         }
-    }
-    for finding in source.findings.iter().filter(|finding| finding.code == OBJECT_AUTH) {
-        let Some(location) = &finding.location else { continue };
-        let Some(edits) = file_edits(files, source, &location.file) else { continue };
-        let text = &edits.file.text;
-        let lines = usize::try_from(location.line.saturating_sub(1)).unwrap_or(usize::MAX);
-        let start = (0..lines).fold(0, |at, _| line_end(text, at));
-        let line = text.get(start..line_end(text, start)).unwrap_or_default();
-        let reads: Vec<(std::ops::Range<usize>, String, &str)> = reads(line)
-            .into_iter()
-            .map(|(range, request, property)| (start + range.start..start + range.end, request, property))
-            .filter(|(range, ..)| !edits.edits.iter().any(|edit| edit.range == *range))
-            .collect();
-        for (range, request, property) in reads {
+        if reads_here.is_empty() && !uses_replaced(&file.text) {
+            continue;
+        }
+        // Even without an edit of its own the file is finished, and its imports are moved then.
+        let Some(edits) = file_edits(files, source, path) else { continue };
+        for (range, request, property) in reads_here {
             let get_auth = edits.sdk("getAuth");
             edits.push(range, format!("{get_auth}({request}).{property}"), "`req.auth` is a function now".to_owned());
         }
@@ -64,7 +68,8 @@ fn reads(line: &str) -> Vec<(std::ops::Range<usize>, String, &'static str)> {
         let after = line.get(at + ".auth.".len()..).unwrap_or_default();
         let property = after.split(|c: char| !is_word(c)).next().unwrap_or_default();
         // `a.req.auth` is somebody else's request.
-        let is_plain = !request.is_empty() && !before.strip_suffix(request).unwrap_or_default().ends_with('.');
+        let is_plain = matches!(request, "req" | "request" | "_req")
+            && !before.strip_suffix(request).unwrap_or_default().ends_with('.');
         if let Some((_, today)) = PROPERTIES.iter().find(|(name, _)| *name == property && is_plain) {
             found.push((at - request.len()..at + ".auth.".len() + property.len(), request.to_owned(), *today));
         }
