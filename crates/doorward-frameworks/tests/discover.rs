@@ -248,3 +248,16 @@ fn links_in_a_circle_are_not_followed() {
     let analysis = discover(folder.path(), &DiscoverOptions::default()).unwrap();
     assert_eq!(analysis.inventory.apps[0].routes.len(), 1);
 }
+
+/// Prints what is found in the folder named by `DOORWARD_FOLDER`.
+#[test]
+#[ignore = "for trying discovery on a project by hand"]
+fn print_a_folder() {
+    let folder = std::env::var("DOORWARD_FOLDER").expect("DOORWARD_FOLDER names a folder");
+    let start = std::time::Instant::now();
+    let analysis = found(Path::new(&folder));
+    println!("{:#}\n{:?}", summary(&analysis), start.elapsed());
+    for diagnostic in analysis.inventory.unresolved.iter().chain(analysis.sources.iter().flat_map(|it| &it.findings)) {
+        println!("{} {}", diagnostic.code, diagnostic.message);
+    }
+}

@@ -19,6 +19,8 @@ use super::value::{Arg, Array, ClassValue, Closure, External, Object, Place, Sco
 const MAX_STEPS: u64 = 5_000_000;
 /// What functions handed to foreign code may use, each.
 const MAX_GUESSED_STEPS: u64 = 200_000;
+/// Every level of the evaluator costs stack.
+const MAX_DEPTH: usize = 20_000;
 const MAX_CALL_DEPTH: usize = 80;
 /// How often one function may be entered from within itself.
 const MAX_RECURSION: usize = 3;
@@ -106,6 +108,8 @@ pub(crate) struct Eval<'p, H> {
     branches: u32,
     steps: u64,
     limit: u64,
+    /// How deep the evaluator itself is nested, so that no program can exhaust the stack.
+    depth: usize,
     guessing: usize,
     guessed: HashMap<*const Function, u32>,
     entered: HashSet<*const Function>,
@@ -123,6 +127,7 @@ impl<'p, H: Host> Eval<'p, H> {
             branches: 0,
             steps: 0,
             limit: MAX_STEPS,
+            depth: 0,
             guessing: 0,
             guessed: HashMap::new(),
             entered: HashSet::new(),
@@ -283,7 +288,7 @@ impl<'p, H: Host> Eval<'p, H> {
             return Some(match (&exports, name) {
                 (Value::Object(object), "default") => object.get("default").unwrap_or_else(|| exports.clone()),
                 (_, "default") => exports,
-                _ => self.member(&exports, name, Span::default()),
+                _ => self.member(&exports, name),
             });
         }
         for export in &code.exports {
@@ -450,7 +455,7 @@ impl<'p, H: Host> Eval<'p, H> {
             StmtKind::Var(all, hoisted) => {
                 for (pattern, init) in all {
                     let value = match init {
-                        Some(init) => self.named_expr(init, pattern, scope),
+                        Some(init) => self.expr(init, scope),
                         None => Value::Undefined,
                     };
                     let target = if *hoisted { function_scope(scope) } else { Rc::clone(scope) };
@@ -627,7 +632,7 @@ impl<'p, H: Host> Eval<'p, H> {
                 for (key, pattern) in props {
                     let part = match self.key(key, scope) {
                         Some(name) => {
-                            let part = self.member(&value, &name, Span::default());
+                            let part = self.member(&value, &name);
                             taken.push(name);
                             part
                         }
@@ -717,11 +722,6 @@ impl<'p, H: Host> Eval<'p, H> {
 
     // ---- expressions ---------------------------------------------------------------------------------------
 
-    /// An expression that is given a name: functions and classes without one take it.
-    fn named_expr(&mut self, expr: &Expr, _pattern: &Pattern, scope: &Rc<Scope>) -> Value {
-        self.expr(expr, scope)
-    }
-
     pub(crate) fn lookup(&mut self, scope: &Rc<Scope>, name: &str, module: usize) -> Value {
         match scope.lookup(name) {
             Some(Slot::Value(value)) => value,
@@ -756,9 +756,16 @@ impl<'p, H: Host> Eval<'p, H> {
     }
 
     fn expr(&mut self, expr: &Expr, scope: &Rc<Scope>) -> Value {
-        if self.exhausted(expr.span) {
+        if self.exhausted(expr.span) || self.depth > MAX_DEPTH {
             return Value::Unknown;
         }
+        self.depth += 1;
+        let value = self.expr_inside(expr, scope);
+        self.depth -= 1;
+        value
+    }
+
+    fn expr_inside(&mut self, expr: &Expr, scope: &Rc<Scope>) -> Value {
         let module = self.module();
         match &expr.kind {
             ExprKind::Str(text) => Value::Str(Text { text: Arc::clone(text), assumed: false }),
@@ -793,7 +800,7 @@ impl<'p, H: Host> Eval<'p, H> {
             ExprKind::Member(object, key) => {
                 let value = self.expr(object, scope);
                 match self.key(key, scope) {
-                    Some(name) => self.member(&value, &name, expr.span),
+                    Some(name) => self.member(&value, &name),
                     None => match value {
                         // Some item: any of them.
                         Value::Array(array) if !array.open.get() => {
@@ -972,7 +979,7 @@ impl<'p, H: Host> Eval<'p, H> {
 
     // ---- members -------------------------------------------------------------------------------------------
 
-    pub(crate) fn member(&mut self, object: &Value, name: &str, span: Span) -> Value {
+    pub(crate) fn member(&mut self, object: &Value, name: &str) -> Value {
         match object {
             Value::Object(it) => match it.get(name) {
                 Some(Value::Function(getter)) if it.getters.borrow().iter().any(|key| &**key == name) => {
@@ -1026,7 +1033,7 @@ impl<'p, H: Host> Eval<'p, H> {
             Value::Host(_) | Value::Str(_) | Value::Require => Value::Method(Box::new(object.clone()), Arc::from(name)),
             Value::OneOf(values) => {
                 let values = Rc::clone(values);
-                values.iter().map(|it| self.member(it, name, span)).reduce(Value::or).unwrap_or(Value::Unknown)
+                values.iter().map(|it| self.member(it, name)).reduce(Value::or).unwrap_or(Value::Unknown)
             }
             _ => Value::Unknown,
         }
@@ -1198,12 +1205,27 @@ impl<'p, H: Host> Eval<'p, H> {
             }
             return result;
         }
-        let member = self.member(receiver, name, site.call);
+        let member = self.member(receiver, name);
+        if matches!(member, Value::Method(..)) {
+            // A method of the platform that isn't modelled.
+            self.foreign(args, site, false);
+            return Value::Unknown;
+        }
         self.call_value(&member, Some(receiver.clone()), args, site)
     }
 
     /// Calls any value.
     pub(crate) fn call_value(&mut self, callee: &Value, this: Option<Value>, args: &[Arg], site: &Site) -> Value {
+        if self.depth > MAX_DEPTH {
+            return Value::Unknown;
+        }
+        self.depth += 1;
+        let result = self.call_any(callee, this, args, site);
+        self.depth -= 1;
+        result
+    }
+
+    fn call_any(&mut self, callee: &Value, this: Option<Value>, args: &[Arg], site: &Site) -> Value {
         match callee {
             Value::Function(closure) => self.call_function(closure, this, args),
             Value::Require => self.require(args, site.call),
@@ -1248,7 +1270,7 @@ impl<'p, H: Host> Eval<'p, H> {
         if let Some(value) = self.host.call(external, args, site) {
             return value;
         }
-        if let Some(value) = self.platform(external, args, site) {
+        if let Some(value) = self.platform(external, args) {
             return value;
         }
         self.foreign(args, site, external.package().is_some());
@@ -1393,7 +1415,7 @@ impl<'p, H: Host> Eval<'p, H> {
                 self.host.named(object, &format!("this.{}", field.name));
             }
             // A field without a value says nothing about what a parent's constructor stored.
-            if field.value.is_some() || matches!(self.member(this, &field.name, Span::default()), Value::Undefined) {
+            if field.value.is_some() || matches!(self.member(this, &field.name), Value::Undefined) {
                 self.set_member(this, &field.name, value);
             }
         }
@@ -1427,7 +1449,7 @@ impl<'p, H: Host> Eval<'p, H> {
         }
     }
 
-    fn platform(&mut self, external: &External, args: &[Arg], site: &Site) -> Option<Value> {
+    fn platform(&mut self, external: &External, args: &[Arg]) -> Option<Value> {
         let first = args.first().map(|it| it.value.clone()).unwrap_or(Value::Undefined);
         let name = external.name();
         Some(match name.as_str() {
@@ -1437,7 +1459,7 @@ impl<'p, H: Host> Eval<'p, H> {
                 let names: Vec<Value> = keys.items.borrow().clone();
                 let mut all = Vec::new();
                 for key in names {
-                    let value = self.member(&first, key.as_str().unwrap_or_default(), site.call);
+                    let value = self.member(&first, key.as_str().unwrap_or_default());
                     all.push(if name == "Object.values" { value } else { Value::array(vec![key, value], false) });
                 }
                 Value::array(all, keys.open.get())

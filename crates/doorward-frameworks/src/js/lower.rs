@@ -18,12 +18,23 @@ pub(crate) const DEFAULT: &str = "default";
 
 /// Parses one file. A syntax error leaves an empty body and is kept in the module.
 pub(crate) fn parse(file: &str, text: Arc<str>) -> Module {
-    let source_type = source_type(file);
+    let first = parse_as(file, &text, source_type(file));
+    if first.error.is_some() && file.ends_with(".js") {
+        // Flow's annotations read like TypeScript's, most of the time.
+        let second = parse_as(file, &text, SourceType::tsx());
+        if second.error.is_none() {
+            return Module { typescript: false, ..second };
+        }
+    }
+    first
+}
+
+fn parse_as(file: &str, text: &Arc<str>, source_type: SourceType) -> Module {
     let allocator = Allocator::default();
-    let parsed = Parser::new(&allocator, &text, source_type).parse();
+    let parsed = Parser::new(&allocator, text, source_type).parse();
     let mut module = Module {
         file: file.to_owned(),
-        text: Arc::clone(&text),
+        text: Arc::clone(text),
         typescript: source_type.is_typescript(),
         ..Module::default()
     };

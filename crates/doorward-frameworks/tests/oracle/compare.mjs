@@ -101,6 +101,8 @@ function* leaves(from, way = []) {
       const names = Object.keys(route.methods);
       // `app.all` registers every method one by one.
       const methods = route.methods._all || names.length > 20 ? ['ALL'] : names.map((it) => it.toUpperCase());
+      // Preflights answered by a stand-in of `cors` are not routes.
+      if (methods[0] === 'OPTIONS' && route.stack.every((it) => it.handle === globalThis.__doorwardStandIn || it.handle.name === 'middleware')) continue;
       for (const method of methods) yield { method, way: here };
     } else if (handler.settings || log.has(handler)) {
       yield* leaves(handler, here);

@@ -145,7 +145,7 @@ fn order_of_cors(reader: &mut Reader<'_>, roots: &[usize]) {
             for part in parts(&layer.handlers) {
                 let place = Place { module: layer.site.module, span: part.span };
                 let text = reader.text(place.module, place.span);
-                let is_cors = matches!(&part.value, Value::External(it) if it.package() == Some("cors"));
+                let is_cors = super::is_cors(&part.value);
                 if is_cors {
                     if let Some(guard) = &guard {
                         let message = format!("CORS comes after `{guard}`, so browsers' preflights are refused");
@@ -157,7 +157,7 @@ fn order_of_cors(reader: &mut Reader<'_>, roots: &[usize]) {
                     }
                 } else if layer.path.is_none() && !matches!(part.value, Value::Host(_)) {
                     let verdict = reader.judge(&part.value, &text, place);
-                    if verdict.state == GuardState::Guarded {
+                    if verdict.state != GuardState::Open && verdict.origin != "unknown" {
                         guard = Some(reader.shown(&part.value, &text));
                     }
                 }

@@ -37,6 +37,8 @@ pub(crate) struct Body {
     pub(crate) refuses: bool,
     /// It passes an error on, or throws.
     pub(crate) fails: bool,
+    /// It passes the request on.
+    pub(crate) continues: bool,
     /// It looks at credentials.
     pub(crate) reads_credentials: bool,
     /// It checks them with something that can refuse.
@@ -121,9 +123,11 @@ fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {
             verdict.kind = HandlerKind::Deprecated;
             verdict.state = GuardState::Guarded;
         }
+        // It lets everybody in, so it is no guard; but a guard takes its place.
+        ("@clerk/clerk-sdk-node", "ClerkExpressWithAuth") if called => verdict.kind = HandlerKind::Deprecated,
         ("@clerk/express" | "@clerk/clerk-sdk-node" | "doorward", _) => {}
         ("passport", "authenticate" | "authorize") if called => verdict.state = GuardState::Guarded,
-        ("express-jwt", _) if called => verdict.state = GuardState::Guarded,
+        ("express-jwt", _) if called => verdict.state = lenient(external, "credentialsRequired"),
         (
             "express-oauth2-jwt-bearer",
             "auth" | "requiredScopes" | "claimCheck" | "claimEquals" | "scopeIncludesAny",
@@ -143,6 +147,19 @@ fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {
         _ => {}
     }
     verdict
+}
+
+/// Guarded, unless an option says that callers without credentials may pass.
+fn lenient(external: &External, option: &str) -> GuardState {
+    let External::Call(_, args, _) = external else { return GuardState::Guarded };
+    match args.first().map(|it| &it.value) {
+        Some(Value::Object(options)) => match options.get(option) {
+            Some(Value::Bool(false)) => GuardState::Open,
+            None | Some(Value::Bool(true)) if !options.open.get() => GuardState::Guarded,
+            _ => GuardState::Unsure,
+        },
+        _ => GuardState::Guarded,
+    }
 }
 
 /// Whether a name makes people think of access control.
@@ -301,6 +318,9 @@ pub(crate) fn scan(
                     }
                     _ => {}
                 }
+                if name == next && first.is_none() && depth == 0 {
+                    body.continues = true;
+                }
                 if name == next
                     && !matches!(first, None | Some(ExprKind::Null))
                     && matches!(callee.kind, ExprKind::Name(_))
@@ -356,11 +376,7 @@ pub(crate) fn scan(
             ExprKind::Equal(_, left, right) => {
                 body.selective |= is_selector(left, &request) || is_selector(right, &request);
             }
-            ExprKind::Str(text) => {
-                if text.len() < 40 {
-                    note_word(body, text);
-                }
-            }
+            ExprKind::Str(text) if text.len() < 40 => note_word(body, text),
             ExprKind::Name(name) => note_word(body, name),
             _ => {}
         }
@@ -456,7 +472,7 @@ fn resolve(eval: &mut Eval<Express>, expr: &Expr, closure: &Rc<Closure>) -> Valu
             let object = resolve(eval, object, closure);
             match object {
                 Value::Unknown | Value::Undefined | Value::Host(_) => Value::Unknown,
-                object => eval.member(&object, name, expr.span),
+                object => eval.member(&object, name),
             }
         }
         ExprKind::Call(callee, _) => match resolve(eval, callee, closure) {

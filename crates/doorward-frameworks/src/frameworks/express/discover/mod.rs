@@ -10,7 +10,6 @@ mod host;
 mod paths;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ops::Range;
 
 use doorward::diagnostic::{Diagnostic, Location};
 use doorward::inventory::{Guard, GuardSeen, GuardState, Method, Route, RouteId};
@@ -80,6 +79,7 @@ struct Before {
 struct Protects {
     name: String,
     place: Place,
+    prefix: PathTemplate,
     anything: bool,
 }
 
@@ -130,6 +130,7 @@ impl Reader<'_> {
         self.loose(&reached);
         self.uncalled();
         self.wiring(&roots);
+        self.deprecated_mounts(&roots);
         findings::collect(self, &roots);
         self.order();
     }
@@ -250,7 +251,14 @@ impl Reader<'_> {
                         let place = Place { module: layer.site.module, span: part.span };
                         let verdict = self.judge(&part.value, &text, place);
                         let name = self.shown(&part.value, &text);
-                        let guard = self.count_guard(&verdict, &name, place);
+                        let first = paths.first().map_or_else(|| prefix.clone(), |it| prefix.join(it));
+                        let guard = self.count_guard(&verdict, &name, place, first);
+                        if at < last
+                            && let Some(guard) = guard.and_then(|it| self.guards.get_mut(it))
+                        {
+                            // It guards what follows it in the same call, whatever that is.
+                            guard.anything = true;
+                        }
                         for path in paths {
                             chain.push(Before {
                                 prefix: prefix.join(path),
@@ -269,14 +277,14 @@ impl Reader<'_> {
         }
     }
 
-    fn count_guard(&mut self, verdict: &Verdict, name: &str, place: Place) -> Option<usize> {
+    fn count_guard(&mut self, verdict: &Verdict, name: &str, place: Place, prefix: PathTemplate) -> Option<usize> {
         if verdict.state != GuardState::Guarded {
             return None;
         }
         if let Some(at) = self.guards.iter().position(|it| it.place == place) {
             return Some(at);
         }
-        self.guards.push(Protects { name: name.to_owned(), place, anything: false });
+        self.guards.push(Protects { name: name.to_owned(), place, prefix, anything: false });
         Some(self.guards.len() - 1)
     }
 
@@ -312,6 +320,10 @@ impl Reader<'_> {
         chain: &mut Vec<Before>,
     ) {
         let all = parts(&layer.handlers);
+        if method == "OPTIONS" && !all.is_empty() && all.iter().all(|it| is_cors(&it.value)) {
+            // It answers preflights, as `app.use(cors())` does. Nobody is let in or kept out.
+            return;
+        }
         let module = layer.site.module;
         let mut own = Vec::new();
         let last = all.iter().rposition(|it| !is_error_handler(&it.value)).unwrap_or(0);
@@ -328,18 +340,20 @@ impl Reader<'_> {
             let mut verdict = self.judge(&part.value, &text, place);
             let is_last = at == last && !part.spread;
             if is_last {
-                match (&part.value, verdict.state) {
-                    (Value::External(_), GuardState::Guarded) => ends_with_guard = Some(verdict.clone()),
-                    (Value::Function(closure), _)
-                        if closure.function.arity == 3 && verdict.state == GuardState::Guarded =>
-                    {
-                        ends_with_guard = Some(verdict.clone());
+                // What answers is not what guards, unless it is made to pass requests on.
+                match &part.value {
+                    Value::External(_) if verdict.state == GuardState::Guarded => {
+                        ends_with_guard = Some(verdict.clone())
                     }
-                    (Value::Function(closure), _) => {
+                    Value::Function(closure) => {
                         let mut body = guards::Body::default();
-                        guards::scan(&mut self.eval, closure, &mut body, &mut HashSet::new(), 4);
-                        let inline = body.refuses && body.get_auth;
-                        verdict.state = if inline { GuardState::Unsure } else { GuardState::Open };
+                        guards::scan(&mut self.eval, closure, &mut body, &mut HashSet::new(), 0);
+                        if method == Method::ALL && body.continues && closure.function.arity == 3 {
+                            ends_with_guard = (verdict.state == GuardState::Guarded).then(|| verdict.clone());
+                        } else {
+                            let inline = body.refuses && body.get_auth;
+                            verdict.state = if inline { GuardState::Unsure } else { GuardState::Open };
+                        }
                     }
                     _ => verdict.state = GuardState::Open,
                 }
@@ -449,7 +463,7 @@ impl Reader<'_> {
         }
         let handlers = self.handlers(layer);
         self.sites.insert(place, self.found.source.sites.len());
-        let call = self.range(place.span);
+        let call = place.span.range();
         self.found.source.sites.push(Site { routes: vec![id], file, line, call, handlers });
     }
 
@@ -459,10 +473,6 @@ impl Reader<'_> {
         let after = module.text.get(site.object.end..site.call.end).unwrap_or_default();
         let skip = after.len() - after.trim_start_matches(|c: char| c.is_whitespace() || c == '.' || c == '?').len();
         Span { start: site.object.end + skip, end: site.call.end }
-    }
-
-    fn range(&self, span: Span) -> Range<usize> {
-        span.range()
     }
 
     fn handlers(&mut self, layer: &Layer) -> Vec<Handler> {
@@ -800,6 +810,27 @@ impl Reader<'_> {
         }
     }
 
+    /// Mounts behind a deprecated guard: no routes of their own, but something to take away.
+    fn deprecated_mounts(&mut self, roots: &[usize]) {
+        let mut seen = HashSet::new();
+        for event in self.eval.host.events.clone() {
+            let Event::Layer(at, layer) = event else { continue };
+            let Some(layer) = self.layers(at).get(layer).cloned() else { continue };
+            let place = layer.site.place();
+            if layer.kind != LayerKind::Use || self.sites.contains_key(&place) || !seen.insert(place) {
+                continue;
+            }
+            let handlers = self.handlers(&layer);
+            let is_wiring = roots.contains(&at) && self.layer_kind(&layer).0 == WiringKind::DeprecatedClerk;
+            if is_wiring || !handlers.iter().any(|it| it.kind == HandlerKind::Deprecated) {
+                continue;
+            }
+            let (file, line) = (self.file(place.module), self.location(place.module, place.span).line);
+            let call = layer.site.statement.range();
+            self.found.source.sites.push(Site { routes: Vec::new(), file, line, call, handlers });
+        }
+    }
+
     /// `app` of `app.use(a).use(b)`.
     fn app_name(&self, object: usize, module: usize, span: Span) -> String {
         let text = self.text(module, span);
@@ -816,7 +847,8 @@ impl Reader<'_> {
         let all = parts(&layer.handlers);
         let whole = layer.site.call;
         if layer.kind != LayerKind::Use {
-            return (WiringKind::Routes, whole);
+            let preflight = !all.is_empty() && all.iter().all(|it| is_cors(&it.value));
+            return (if preflight { WiringKind::Cors } else { WiringKind::Routes }, whole);
         }
         for part in &all {
             for value in part.value.each() {
@@ -869,7 +901,8 @@ impl Reader<'_> {
     /// Guards that protect nothing.
     fn order(&mut self) {
         for guard in std::mem::take(&mut self.guards) {
-            if guard.anything {
+            let too_late = self.found.routes.iter().any(|it| covers(&guard.prefix, false, &it.path));
+            if guard.anything || !too_late {
                 continue;
             }
             let place = project::location(self.program, guard.place);
@@ -894,6 +927,10 @@ fn strength(state: GuardState) -> u8 {
 
 fn inside(inner: Span, outer: Span) -> bool {
     outer.start <= inner.start && inner.end <= outer.end
+}
+
+fn is_cors(value: &Value) -> bool {
+    matches!(value, Value::External(it) if it.package() == Some("cors"))
 }
 
 fn is_error_handler(value: &Value) -> bool {
