@@ -130,30 +130,46 @@ pub(crate) enum HttpError {
     Garbage,
 }
 
+/// Once the head of an answer is there, its body may take this long: streams never end.
+const BODY_WITHIN: Duration = Duration::from_secs(1);
+
 /// Sends one request on a connection of its own.
 pub(crate) async fn send(base: &Base, request: &Request, within: Duration) -> Result<Answer, HttpError> {
-    timeout(within, exchange(base, request)).await.unwrap_or(Err(HttpError::Timeout(within)))
+    let mut read = Vec::new();
+    let end = match timeout(within, exchange(base, request, &mut read)).await {
+        Ok(Ok(())) => HttpError::Closed,
+        Ok(Err(error)) => error,
+        Err(_) => HttpError::Timeout(within),
+    };
+    match parse(&read, &request.method) {
+        Some((answer, _)) => Ok(answer),
+        None if read.is_empty() || matches!(end, HttpError::Timeout(_)) => Err(end),
+        None => Err(HttpError::Garbage),
+    }
 }
 
-async fn exchange(base: &Base, request: &Request) -> Result<Answer, HttpError> {
+async fn exchange(base: &Base, request: &Request, read: &mut Vec<u8>) -> Result<(), HttpError> {
     let mut stream = base.connect().await.map_err(|error| HttpError::Connect(error.to_string()))?;
     // A server may answer and hang up before it has read everything; what it said still counts.
     let _ = stream.write_all(&wire(base, request)).await;
-    let mut read = Vec::new();
     let mut chunk = vec![0; 16 * 1024];
+    let mut has_head = false;
     loop {
-        match stream.read(&mut chunk).await {
-            Ok(0) | Err(_) => break,
+        let more = stream.read(&mut chunk);
+        let length = if has_head { timeout(BODY_WITHIN, more).await.unwrap_or(Ok(0)) } else { more.await };
+        match length {
+            Ok(0) | Err(_) => return Ok(()),
             Ok(length) => read.extend_from_slice(chunk.get(..length).unwrap_or_default()),
         }
-        if read.len() > MAX_ANSWER || is_complete(&read, &request.method) {
-            break;
+        match parse(read, &request.method) {
+            Some((_, true)) => return Ok(()),
+            Some((_, false)) => has_head = true,
+            None => {}
+        }
+        if read.len() > MAX_ANSWER {
+            return Ok(());
         }
     }
-    if read.is_empty() {
-        return Err(HttpError::Closed);
-    }
-    parse(&read, &request.method).map(|(answer, _)| answer).ok_or(HttpError::Garbage)
 }
 
 fn wire(base: &Base, request: &Request) -> Vec<u8> {
@@ -178,10 +194,6 @@ fn wire(base: &Base, request: &Request) -> Vec<u8> {
     let mut bytes = text.into_bytes();
     bytes.extend_from_slice(request.body.as_deref().unwrap_or_default());
     bytes
-}
-
-fn is_complete(read: &[u8], method: &str) -> bool {
-    parse(read, method).is_some_and(|(_, complete)| complete)
 }
 
 /// Reads as much of an answer as is there, and tells whether that is all of it.
@@ -265,6 +277,29 @@ mod tests {
         }
         check("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", Some((200, "", true)));
         check("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\nx", Some((200, "x", false)));
+    }
+
+    /// A server that says this and keeps the connection open.
+    async fn answered(text: &'static str) -> Result<Answer, HttpError> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = Base::local(listener.local_addr().unwrap().port());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(text.as_bytes()).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        });
+        let request = Request { method: "GET".into(), target: "/".into(), headers: Vec::new(), body: None };
+        let answer = send(&base, &request, Duration::from_millis(1500)).await;
+        server.abort();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_never_ends_is_an_answer_and_silence_is_none() {
+        let stream = answered("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n").await.unwrap();
+        assert_eq!((stream.status, stream.body.as_slice()), (200, b"data: 1\n\n".as_slice()));
+        assert!(matches!(answered("").await, Err(HttpError::Timeout(_))));
+        assert!(matches!(answered("HTTP/1.1 200 OK\r\n").await, Err(HttpError::Timeout(_))));
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(crate) struct Context<'a> {
     pub(crate) hide: bool,
     /// What a good identity got on this route, if one was sent.
     pub(crate) good: Option<&'a Answer>,
+    /// What a stranger got on this route, if one was sent.
+    pub(crate) stranger: Option<&'a Answer>,
     /// What a path got that nobody serves.
     pub(crate) nowhere: Option<&'a Answer>,
 }
@@ -92,6 +94,10 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
     // Not an open door, so never worse than an error.
     let mangled = |why| (Verdict::Failed, worst.min(Severity::Error), why);
     let untested = |why| (Verdict::Untested, worst, why);
+    // That strangers are sent away in the wrong manner is said once, of the stranger.
+    let same_as_stranger = shot.case != crate::plan::STRANGER
+        && context.stranger.is_some_and(|stranger| stranger.status == answer.status)
+        && context.good.is_none_or(|good| good.status != answer.status);
     let same_as_good = context.good.is_some_and(|good| good.status == answer.status);
     match (shot.expect, answer.status) {
         (Expectation::Reach, 401 | 403) => failed("someone who may come in was refused"),
@@ -104,6 +110,7 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
 
         (Expectation::Refuse, 401) => proved,
         (Expectation::Refuse, 101 | 200..=299) => failed("it was let in"),
+        (Expectation::Refuse | Expectation::Forbid, 300..) if same_as_stranger => proved,
         (Expectation::Refuse, 300..=399) => mangled("a redirect in place of a refusal"),
         (Expectation::Refuse, 500..) => mangled("the server failed in place of refusing"),
         (Expectation::Refuse, 403) => proved,
@@ -267,7 +274,7 @@ mod tests {
 
     fn verdict(expect: Expectation, status: u16, good: Option<u16>, hide: bool) -> Verdict {
         let good = good.map(answer);
-        let context = Context { hide, good: good.as_ref(), nowhere: None };
+        let context = Context { hide, good: good.as_ref(), ..Context::default() };
         judge(&shot(expect), &Ok(answer(status)), context).verdict
     }
 
@@ -324,6 +331,18 @@ mod tests {
         ] {
             assert_eq!(verdict(Expectation::Reach, status, None, hide), expected, "{status} {hide}");
         }
+    }
+
+    #[test]
+    fn a_server_that_redirects_strangers_is_told_so_once() {
+        let (good, redirect) = (answer(200), answer(302));
+        let context = Context { good: Some(&good), stranger: Some(&redirect), ..Context::default() };
+        let forged = Shot { case: "alg-none".into(), ..shot(Expectation::Refuse) };
+        assert_eq!(judge(&forged, &Ok(answer(302)), context).verdict, Verdict::Proved);
+        assert_eq!(judge(&forged, &Ok(answer(307)), context).verdict, Verdict::Failed);
+        assert_eq!(judge(&shot(Expectation::Refuse), &Ok(answer(302)), context).verdict, Verdict::Failed);
+        let context = Context { good: Some(&redirect), ..context };
+        assert_eq!(judge(&forged, &Ok(answer(302)), context).verdict, Verdict::Failed);
     }
 
     #[test]

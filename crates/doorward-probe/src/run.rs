@@ -217,8 +217,12 @@ impl<P: FnMut(Progress<'_>)> Run<'_, P> {
         let Some(Outcome::Sent(answer)) = self.outcomes.get(at)? else { return None };
         let route = self.plan.routes.get(shot.route)?;
         let good = if route.target.access == Access::Webhook { "good-delivery" } else { GOOD };
-        let context =
-            Context { hide: route.target.hide, good: self.sent(shot.route, good), nowhere: self.nowhere.as_ref() };
+        let context = Context {
+            hide: route.target.hide,
+            good: self.sent(shot.route, good),
+            stranger: self.sent(shot.route, STRANGER),
+            nowhere: self.nowhere.as_ref(),
+        };
         Some(judge(shot, answer, context))
     }
 
@@ -392,7 +396,7 @@ fn verdict(untested: Option<&str>, cases: &[CaseReport]) -> (Verdict, String) {
     let serious = |case: &&CaseReport| case.severity >= Severity::Error;
     let failed: Vec<&CaseReport> =
         cases.iter().filter(serious).filter(|case| case.verdict == Verdict::Failed).collect();
-    if let Some(first) = failed.iter().max_by_key(|case| case.severity) {
+    if let Some(first) = failed.iter().rev().max_by_key(|case| case.severity) {
         let more = if failed.len() > 1 { format!(", and {} more", failed.len() - 1) } else { String::new() };
         return (Verdict::Failed, format!("{}: expected {}, got {}{more}", first.id, first.expected, first.got));
     }
