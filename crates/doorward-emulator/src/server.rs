@@ -63,7 +63,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/organizations", get(organizations))
         .route("/v1/organizations/{id}", get(organization))
         .route("/v1/organizations/{id}/memberships", get(memberships_of_organization))
+        .route("/v1/sessions", post(create_session))
         .route("/v1/sessions/{id}", get(session))
+        .route("/v1/sessions/{id}/tokens", post(session_token))
+        .route("/v1/sessions/{id}/tokens/{template}", post(template_token))
         // Clerk's SDKs ask these without the version, and its specification has it.
         .route("/api_keys/verify", post(verify_api_key))
         .route("/v1/api_keys/verify", post(verify_api_key))
@@ -177,22 +180,51 @@ async fn user(State(shared): App, Path(id): Path<String>) -> Response {
 }
 
 async fn session(State(shared): App, Path(id): Path<String>) -> Response {
-    let found = identities(&shared).into_iter().find(|identity| identity.session_id == id);
-    found.map_or_else(not_found, |identity| {
-        let organization = identity.membership.map(|membership| membership.org_id);
-        ok(&json!({
-            "object": "session",
-            "id": identity.session_id,
-            "user_id": identity.user_id,
-            "client_id": null,
-            "status": "active",
-            "last_active_organization_id": organization,
-            "last_active_at": CREATED,
-            "expire_at": CREATED + 315_360_000_000_i64,
-            "abandon_at": CREATED + 315_360_000_000_i64,
-            "created_at": CREATED,
-            "updated_at": CREATED,
-        }))
+    owner(&shared, &id).map_or_else(not_found, |identity| ok(&session_body(&identity)))
+}
+
+/// Everybody has one session, which is always active: creating one finds it.
+async fn create_session(State(shared): App, body: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let user = body.get("user_id").and_then(Value::as_str).unwrap_or_default();
+    let found = identities(&shared).into_iter().find(|identity| identity.user_id == user);
+    found.map_or_else(not_found, |identity| ok(&session_body(&identity)))
+}
+
+/// Tokens minted here have no `azp`, as at Clerk: there was no origin to name.
+async fn session_token(State(shared): App, Path(id): Path<String>) -> Response {
+    minted(&shared, &id, TokenClass::Session, &[Forge::RemoveClaim("azp".into())])
+}
+
+async fn template_token(State(shared): App, Path((id, _)): Path<(String, String)>) -> Response {
+    minted(&shared, &id, TokenClass::Template, &[])
+}
+
+fn minted(shared: &Shared, session: &str, class: TokenClass, steps: &[Forge]) -> Response {
+    let Some(identity) = owner(shared, session) else { return not_found() };
+    match shared.signer.forge(&identity.persona, class, steps, unix_now()) {
+        Ok(token) => ok(&json!({ "object": "token", "jwt": token })),
+        Err(why) => error(StatusCode::INTERNAL_SERVER_ERROR, "internal_clerk_error", &why.to_string()),
+    }
+}
+
+fn owner(shared: &Shared, session: &str) -> Option<Identity> {
+    identities(shared).into_iter().find(|identity| identity.session_id == session)
+}
+
+fn session_body(identity: &Identity) -> Value {
+    json!({
+        "object": "session",
+        "id": identity.session_id,
+        "user_id": identity.user_id,
+        "client_id": null,
+        "status": "active",
+        "last_active_organization_id": identity.membership.as_ref().map(|membership| &membership.org_id),
+        "last_active_at": CREATED,
+        "expire_at": CREATED + 315_360_000_000_i64,
+        "abandon_at": CREATED + 315_360_000_000_i64,
+        "created_at": CREATED,
+        "updated_at": CREATED,
     })
 }
 

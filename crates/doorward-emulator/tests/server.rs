@@ -158,3 +158,18 @@ async fn tokens_that_are_no_jwts_are_known_to_the_backend() {
         assert!(emulator.forge(&admin, class, &[doorward_emulator::Forge::DropSignature]).is_err());
     }
 }
+
+#[tokio::test]
+async fn the_backend_mints_tokens_without_a_party() {
+    let emulator = start().await;
+    let auth = bearer(&emulator);
+    let admin = emulator.signer().identity(&emulator.persona("admin").unwrap());
+    let body = format!(r#"{{"user_id":"{}"}}"#, admin.user_id);
+    let session = call(&emulator, "POST", "/v1/sessions", &auth, &body).await.json();
+    assert_eq!(session["id"], admin.session_id.as_str());
+    let path = format!("/v1/sessions/{}/tokens", admin.session_id);
+    let token = call(&emulator, "POST", &path, &auth, "").await.json()["jwt"].as_str().unwrap().to_owned();
+    assert_eq!(token.split('.').count(), 3);
+    assert_eq!(call(&emulator, "POST", &format!("{path}/hasura"), &auth, "").await.status, 200);
+    assert_eq!(call(&emulator, "POST", "/v1/sessions/sess_x/tokens", &auth, "").await.status, 404);
+}
