@@ -128,21 +128,6 @@ pub enum Expectation {
     Unavailable,
 }
 
-/// The kind of token, as case files and commands write it.
-pub(crate) fn class_name(class: TokenClass) -> &'static str {
-    match class {
-        TokenClass::Session => "session",
-        TokenClass::SessionV1 => "session-v1",
-        TokenClass::Template => "template",
-        TokenClass::M2m => "m2m",
-        TokenClass::OAuth => "oauth",
-        TokenClass::OtherInstance => "other-instance",
-        TokenClass::ApiKey => "api-key",
-        TokenClass::OpaqueM2m => "opaque-m2m",
-        TokenClass::OpaqueOauth => "opaque-oauth",
-    }
-}
-
 /// Plans the requests that prove `targets` under `policy`.
 ///
 /// The signer only names people here; it signs when the requests are sent, because tokens live a minute.

@@ -1,5 +1,7 @@
 //! Commands: splitting them, and writing ones that reproduce a request.
 
+use doorward_emulator::TokenClass;
+
 use crate::http::Base;
 use crate::plan::Shot;
 
@@ -99,10 +101,9 @@ pub(crate) fn curl(base: &Base, shot: &Shot) -> String {
     let uses = |name: &str| shot.target.contains(name) || shot.headers.iter().any(|line| line.contains(name));
     let persona = shot.persona.as_ref().map_or("member", |persona| persona.name.as_str());
     if uses("{token}") {
-        let start = shot.start.map(crate::plan::class_name).filter(|name| *name != "session");
-        let start = start.map_or_else(String::new, |name| format!(" --start {name}"));
-        let forge = if shot.forge.is_empty() { String::new() } else { format!(" --forge {}", quote(&shot.case)) };
-        command.push_str(&format!("TOKEN=$(doorward token --as {}{start}{forge}); ", quote(persona)));
+        let altered = !shot.forge.is_empty() || shot.start != Some(TokenClass::Session);
+        let forge = if altered { format!(" --forge {}", quote(&shot.case)) } else { String::new() };
+        command.push_str(&format!("TOKEN=$(doorward token --as {}{forge}); ", quote(persona)));
     }
     if uses("{good}") {
         command.push_str(&format!("GOOD=$(doorward token --as {}); ", quote(persona)));
@@ -144,6 +145,34 @@ mod tests {
         for bad in ["", "  ", "a 'b", "a | b", "a && b", "echo $HOME", "a > b"] {
             assert!(split_command(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_request_can_be_sent_again() {
+        let shot = Shot {
+            route: 0,
+            case: "oauth-token".into(),
+            title: String::new(),
+            severity: doorward::diagnostic::Severity::Error,
+            explain: String::new(),
+            fix: String::new(),
+            persona: Some(doorward::policy::Persona { name: "a'b".into(), ..Default::default() }),
+            start: Some(TokenClass::OAuth),
+            forge: Vec::new(),
+            method: "POST".into(),
+            target: "/a;x=1?q={token}".into(),
+            headers: vec!["Authorization: Bearer {token}".into(), "X-Empty: ".into()],
+            body: Some("{\"a\":\"'\"}".into()),
+            delivery: None,
+            phase: crate::plan::Phase::Attack,
+            expect: crate::plan::Expectation::Refuse,
+            respelled: false,
+            skip: None,
+        };
+        assert_eq!(
+            curl(&Base::local(3000), &shot),
+            r#"TOKEN=$(doorward token --as 'a'\''b' --forge oauth-token); curl -i --path-as-is -X POST -H 'Authorization: Bearer '"$TOKEN" -H 'X-Empty;' -d '{"a":"'\''"}' 'http://127.0.0.1:3000/a;x=1?q='"$TOKEN""#
+        );
     }
 
     #[test]
