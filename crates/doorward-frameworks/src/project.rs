@@ -176,6 +176,12 @@ fn discover_here(given: &Path, options: &DiscoverOptions) -> Result<Analysis, Di
         let known = frameworks::ALL.iter().map(|it| it.id).collect::<Vec<_>>().join(", ");
         return Err(DiscoverError::NoFramework { folder: shown, known, diagnostics: unresolved });
     }
+    if analysis.inventory.apps.is_empty() {
+        unresolved.push(
+            Diagnostic::new("DW2018", "a framework is used, but no application is created where doorward can see it")
+                .help("name the folder of the server, or create the application in code of the project"),
+        );
+    }
     let Analysis { inventory: Inventory { apps, .. }, sources } = analysis;
     let mut pairs: Vec<(App, AppSource)> = apps.into_iter().zip(sources).collect();
     pairs.sort_by(|(one, _), (two, _)| one.root.cmp(&two.root));

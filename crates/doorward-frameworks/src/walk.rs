@@ -91,6 +91,9 @@ pub(crate) fn walk(root: &Path) -> Walk {
         }
         match std::fs::read(path).map(String::from_utf8) {
             Ok(Ok(text)) if is_manifest => found.manifests.push((path.to_path_buf(), text)),
+            Ok(Ok(text)) if is_nested_too_deeply(&text) => {
+                found.skipped.push(skipped(&relative, "it is nested too deeply"));
+            }
             Ok(Ok(text)) if name.contains(".min.") || is_minified(&text) => {
                 found.skipped.push(skipped(&relative, "it is minified"))
             }
@@ -139,6 +142,26 @@ fn is_minified(text: &str) -> bool {
         let blanks = text.bytes().filter(u8::is_ascii_whitespace).count();
         text.len() / lines > 500 && blanks * 20 < text.len()
     }
+}
+
+/// A parser that recurses, as they all do, needs stack for every level. People stay far below this.
+fn is_nested_too_deeply(text: &str) -> bool {
+    const LIMIT: usize = 5_000;
+    let (mut depth, mut run, mut previous) = (0_usize, 0_usize, b' ');
+    for byte in text.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        // `!!!!…` nests without brackets. Ruled comments and blank space do not.
+        run = if byte == previous && matches!(byte, b'!' | b'~') { run + 1 } else { 0 };
+        previous = byte;
+        if depth > LIMIT || run > LIMIT {
+            return true;
+        }
+    }
+    false
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::ir::{
     AssignOp, Class, Export, Expr, ExprKind, Function, Imported, Item, Key, Pattern, Prop, Span, Stmt, StmtKind,
 };
 use super::program::{Program, Target};
-use super::value::{Arg, Array, ClassValue, Closure, External, Object, Place, Scope, Slot, Text, Value};
+use super::value::{Arg, Array, ClassValue, Closure, External, MAX_ITEMS, Object, Place, Scope, Slot, Text, Value};
 
 /// Enough for any start-up code; a program that needs more is reported and left unfinished.
 const MAX_STEPS: u64 = 5_000_000;
@@ -108,6 +108,8 @@ pub(crate) struct Eval<'p, H> {
     branches: u32,
     steps: u64,
     limit: u64,
+    /// Whether it was told that the program is too complex.
+    told: bool,
     /// How deep the evaluator itself is nested, so that no program can exhaust the stack.
     depth: usize,
     guessing: usize,
@@ -127,6 +129,7 @@ impl<'p, H: Host> Eval<'p, H> {
             branches: 0,
             steps: 0,
             limit: MAX_STEPS,
+            told: false,
             depth: 0,
             guessing: 0,
             guessed: HashMap::new(),
@@ -226,7 +229,8 @@ impl<'p, H: Host> Eval<'p, H> {
 
     fn exhausted(&mut self, span: Span) -> bool {
         self.steps += 1;
-        if self.steps == MAX_STEPS {
+        if self.steps >= MAX_STEPS && !self.told {
+            self.told = true;
             let place = self.place(span);
             self.problems.push(Problem::TooComplex(place));
         }
@@ -278,9 +282,17 @@ impl<'p, H: Host> Eval<'p, H> {
     }
 
     fn export(&mut self, module: usize, name: &str, seen: &mut HashSet<usize>) -> Option<Value> {
-        if !seen.insert(module) {
+        // Re-exports may lead in a circle.
+        if !seen.insert(module) || self.depth > MAX_DEPTH {
             return None;
         }
+        self.depth += 1;
+        let value = self.export_inside(module, name, seen);
+        self.depth -= 1;
+        value
+    }
+
+    fn export_inside(&mut self, module: usize, name: &str, seen: &mut HashSet<usize>) -> Option<Value> {
         self.load(module);
         let code = self.program.module(module);
         if !code.esm || code.exports.is_empty() {
@@ -957,6 +969,7 @@ impl<'p, H: Host> Eval<'p, H> {
             match (item.spread, value) {
                 (false, value) => all.push(Arg { value, span, spread: false }),
                 (true, Value::Array(array)) => {
+                    self.steps += array.items.borrow().len() as u64;
                     all.extend(array.items.borrow().iter().map(|it| Arg { value: it.clone(), span, spread: false }));
                     if array.open.get() {
                         open = true;
@@ -1527,6 +1540,7 @@ impl<'p, H: Host> Eval<'p, H> {
         site: &Site,
     ) -> Option<Value> {
         let items = array.items.borrow().clone();
+        self.steps += items.len() as u64;
         let open = array.open.get();
         let callback = args.first().map(|it| it.value.clone()).unwrap_or(Value::Undefined);
         Some(match name {
@@ -1590,7 +1604,9 @@ impl<'p, H: Host> Eval<'p, H> {
                 } else {
                     items.splice(0..0, new);
                 }
-                array.open.set(open || args.iter().any(|it| it.spread));
+                let too_many = items.len() > MAX_ITEMS;
+                items.truncate(MAX_ITEMS);
+                array.open.set(open || too_many || args.iter().any(|it| it.spread));
                 Value::Unknown
             }
             "concat" => {

@@ -98,7 +98,8 @@ impl Lower<'_> {
             self.module.body.extend(lowered);
         }
         if self.module.after_imports == 0 {
-            self.module.after_imports = program.directives.last().map_or(0, |it| it.span.end as usize);
+            let hashbang = program.hashbang.as_ref().map_or(0, |it| it.span.end as usize);
+            self.module.after_imports = program.directives.last().map_or(hashbang, |it| it.span.end as usize);
         }
         let mut names = Vec::new();
         for statement in &self.module.body {

@@ -13,7 +13,7 @@ use super::lower;
 use crate::walk;
 
 /// Code nested deeper than people nest could exhaust a normal stack.
-const STACK: usize = 512 * 1024 * 1024;
+const STACK: usize = 1024 * 1024 * 1024;
 
 /// Every module read so far. Files that only an import leads to are read on demand.
 pub(crate) struct Program {

@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use super::ir::{Class, Function, Span};
 
+/// Lists in source code are shorter; what makes longer ones is not followed.
+pub(crate) const MAX_ITEMS: usize = 5_000;
+
 /// A value, as far as it is known.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
@@ -158,7 +161,9 @@ impl Value {
         Self::Str(Text { text: Arc::from(text), assumed: false })
     }
 
-    pub(crate) fn array(items: Vec<Self>, open: bool) -> Self {
+    pub(crate) fn array(mut items: Vec<Self>, open: bool) -> Self {
+        let open = open || items.len() > MAX_ITEMS;
+        items.truncate(MAX_ITEMS);
         Self::Array(Rc::new(Array { items: RefCell::new(items), open: Cell::new(open) }))
     }
 

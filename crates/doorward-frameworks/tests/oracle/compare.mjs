@@ -90,7 +90,25 @@ express.application.use = function recorded(...args) {
   }
 };
 
-const onlyNotFound = (handler) => /\b404\b/.test(String(handler)) && !/\b20[0124]\b/.test(String(handler));
+const onlyNotFound = (handler) => /\b404\b/.test(String(handler)) && !/\bif\b|\?|&&|\|\|/.test(String(handler));
+// Middleware written as a route, and what remains when no route matched, answer nobody.
+const answers = (handler) => !onlyNotFound(handler) && !(handler.length === 3 && /\bnext\(\)/.test(String(handler)));
+const isStandIn = (handler) => handler === globalThis.__doorwardStandIn || handler.name === 'middleware';
+
+/** The methods of a route that answer something. */
+function methodsOf(route) {
+  const handlers = new Map();
+  for (const { method, handle } of route.stack) {
+    const name = method?.toUpperCase() ?? 'ALL';
+    handlers.set(name, [...(handlers.get(name) ?? []), handle]);
+  }
+  // `app.all` of Express registers every method one by one.
+  const all = handlers.size > 20 ? new Map([['ALL', handlers.get('GET')]]) : handlers;
+  if (all.has('ALL') && !answers(all.get('ALL').at(-1))) all.delete('ALL');
+  // Preflights answered by a stand-in of `cors` are not routes.
+  if (all.get('OPTIONS')?.every(isStandIn)) all.delete('OPTIONS');
+  return [...all.keys()];
+}
 
 /** Everything reachable from an application or router: the layers on the way, and the method at the end. */
 function* leaves(from, way = []) {
@@ -98,12 +116,7 @@ function* leaves(from, way = []) {
   for (const { layer, handler, route } of entries(inner ?? from)) {
     const here = [...way, layer];
     if (route) {
-      const names = Object.keys(route.methods);
-      // `app.all` registers every method one by one.
-      const methods = route.methods._all || names.length > 20 ? ['ALL'] : names.map((it) => it.toUpperCase());
-      // Preflights answered by a stand-in of `cors` are not routes.
-      if (methods[0] === 'OPTIONS' && route.stack.every((it) => it.handle === globalThis.__doorwardStandIn || it.handle.name === 'middleware')) continue;
-      for (const method of methods) yield { method, way: here };
+      for (const method of methodsOf(route)) yield { method, way: here };
     } else if (handler.settings || log.has(handler)) {
       yield* leaves(handler, here);
     } else if (handler.length <= 2 && !handler.handle && !onlyNotFound(handler)) {

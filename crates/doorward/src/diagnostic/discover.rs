@@ -81,6 +81,10 @@ codes! {
     "A function registers routes on its parameter, but nothing in the project calls it as far as can be seen. It may be \
      dead, or be called by a loader that works with computed names. Its routes are not listed."
 
+    "DW2018" Warning "no application is created"
+    "The project depends on a framework or imports it, but no call that makes an application was found, so there are no \
+     routes to list. It may only use the framework's types, or get its application from a package. Name another folder."
+
     "DW2101" Warning "requireAuth() of @clerk/express is deprecated"
     "`requireAuth()` answers an unauthenticated API call with a redirect, not with 401, and accepts API keys and OAuth \
      tokens as if a user had signed in. It is deprecated and goes with the next major version. Replace it with a guard \

@@ -200,7 +200,7 @@ pub(crate) fn ask(value: &Value) -> Option<GuardAsk> {
             Some(GuardAsk { access, bind: Vec::new(), hide: false })
         }
         Value::Object(object) => {
-            let access = access(value).unwrap_or(Access::SignedIn);
+            let access = access(value, 0).unwrap_or(Access::SignedIn);
             let known = ["role", "permission", "feature", "plan", "any", "all", "signedIn"];
             let named = object.props.borrow().iter().filter(|(key, _)| known.contains(&&**key)).count();
             if named > 1 || (named == 1 && object.get("signedIn").is_none() && access == Access::SignedIn) {
@@ -220,15 +220,18 @@ pub(crate) fn ask(value: &Value) -> Option<GuardAsk> {
     }
 }
 
-fn access(value: &Value) -> Option<Access> {
+fn access(value: &Value, depth: usize) -> Option<Access> {
     let object = match value {
+        _ if depth > 8 => return None,
         Value::Object(object) => object,
         Value::Str(text) if &*text.text == "signed-in" => return Some(Access::SignedIn),
         _ => return None,
     };
     let text = |name: &str| object.get(name).and_then(|it| it.as_str().map(str::to_owned));
     let list = |name: &str| match object.get(name) {
-        Some(Value::Array(array)) => array.items.borrow().iter().map(access).collect::<Option<Vec<_>>>(),
+        Some(Value::Array(array)) => {
+            array.items.borrow().iter().map(|it| access(it, depth + 1)).collect::<Option<Vec<_>>>()
+        }
         _ => None,
     };
     if let Some(name) = text("role") {

@@ -103,13 +103,19 @@ impl Express {
 
 /// Whether the first argument is a path and not a handler.
 fn is_path(value: &Value) -> bool {
+    is_path_at(value, 0)
+}
+
+fn is_path_at(value: &Value, depth: usize) -> bool {
     match value {
+        // An array may hold itself.
+        _ if depth > 8 => false,
         Value::Str(_) | Value::Regex(..) => true,
         Value::Array(array) => {
             let items = array.items.borrow();
-            !items.is_empty() && items.iter().all(is_path)
+            !items.is_empty() && items.iter().all(|it| is_path_at(it, depth + 1))
         }
-        Value::OneOf(values) => values.iter().any(is_path),
+        Value::OneOf(values) => values.iter().any(|it| is_path_at(it, depth + 1)),
         _ => false,
     }
 }

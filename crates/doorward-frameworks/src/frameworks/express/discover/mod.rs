@@ -19,13 +19,19 @@ use self::guards::Verdict;
 use self::host::{Event, Express, Kind, Layer, LayerKind};
 use self::paths::PathProblem;
 use super::{HARMLESS, SERVES_PAGES};
-use crate::js::eval::{Branch, Eval, Site as CallSite};
-use crate::js::ir::Span;
+use crate::js::eval::{Branch, Eval, Problem, Site as CallSite};
+use crate::js::ir::{self, ExprKind, Key, Span, StmtKind};
 use crate::js::program::Program;
-use crate::js::value::{Arg, External, Place, Value};
+use crate::js::value::{Arg, Closure, External, Place, Value};
 use crate::model::{Handler, HandlerKind, Site, Wiring, WiringKind};
 use crate::project::{self, Found, Package};
 use crate::walk::printable;
+
+/// No program a person wrote mounts routers this often, or has this many routes.
+const MAX_WALKS: usize = 20_000;
+const MAX_ROUTES: usize = 50_000;
+/// Nor does it register this many handlers or paths in one call.
+const MAX_PARTS: usize = 2_000;
 
 /// Reads one package.
 pub(crate) fn discover(program: &Program, package: &Package) -> Found {
@@ -47,6 +53,7 @@ pub(crate) fn discover(program: &Program, package: &Package) -> Found {
         mounted: HashSet::new(),
         guards: Vec::new(),
         verdicts: HashMap::new(),
+        walks: 0,
     };
     reader.read();
     reader.found
@@ -103,6 +110,7 @@ struct Reader<'p> {
     mounted: HashSet<usize>,
     guards: Vec<Protects>,
     verdicts: HashMap<Place, Verdict>,
+    walks: usize,
 }
 
 impl Reader<'_> {
@@ -172,6 +180,14 @@ impl Reader<'_> {
         if stack.contains(&object) || stack.len() > 32 {
             return;
         }
+        self.walks += 1;
+        if self.walks > MAX_WALKS || self.found.routes.len() > MAX_ROUTES {
+            if let Some(made) = self.eval.host.made.get(object) {
+                let problem = Problem::TooComplex(made.place);
+                self.tell(project::problem(self.program, &problem));
+            }
+            return;
+        }
         stack.push(object);
         reached.insert(object);
         for layer in self.layers(object) {
@@ -231,7 +247,9 @@ impl Reader<'_> {
                         }
                     }
                     Value::Function(closure) if closure.function.arity >= 4 => {}
-                    Value::Function(closure) if closure.function.arity <= 2 && !self.only_not_found(&closure) => {
+                    Value::Function(closure)
+                        if closure.function.arity <= 2 && !self.only_not_found(closure.as_ref()) =>
+                    {
                         let rest = PathTemplate::from_segments(vec![Segment::CatchAll("path".to_owned())]);
                         let targets: Vec<PathTemplate> = paths
                             .iter()
@@ -302,12 +320,28 @@ impl Reader<'_> {
         verdict
     }
 
-    /// A handler that says 404 and nothing else is what remains when no route matched.
-    fn only_not_found(&mut self, closure: &std::rc::Rc<crate::js::value::Closure>) -> bool {
-        let mut body = guards::Body::default();
-        guards::scan(&mut self.eval, closure, &mut body, &mut HashSet::new(), 0);
-        let text = self.text(closure.module, closure.function.span);
-        body.not_found && !["200", "201", "202", "204"].iter().any(|it| text.contains(it))
+    /// A handler that says 404 and nothing else is what remains when no route matched. What it says must not hang
+    /// on a condition, or it may be a route that found nothing to show.
+    fn only_not_found(&self, closure: &Closure) -> bool {
+        for statement in &closure.function.body {
+            match &statement.kind {
+                StmtKind::Expr(_) | StmtKind::Return(Some(_)) | StmtKind::Var(..) => {
+                    let mut found = false;
+                    let mut chooses = false;
+                    ir::visit(std::slice::from_ref(statement), &mut |expr| {
+                        found |= matches!(expr.kind, ExprKind::Num(status) if (status - 404.0).abs() < f64::EPSILON);
+                        chooses |=
+                            matches!(expr.kind, ExprKind::Conditional(..) | ExprKind::And(..) | ExprKind::Or(..));
+                        true
+                    });
+                    if chooses || found {
+                        return found && !chooses;
+                    }
+                }
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// Registers `method` on each of `targets`.
@@ -328,6 +362,7 @@ impl Reader<'_> {
         let mut own = Vec::new();
         let last = all.iter().rposition(|it| !is_error_handler(&it.value)).unwrap_or(0);
         let mut ends_with_guard = None;
+        let mut passes_on = false;
         for (at, part) in all.iter().enumerate() {
             if part.spread {
                 self.unknown_handlers(&layer.site, part.span);
@@ -348,7 +383,11 @@ impl Reader<'_> {
                     Value::Function(closure) => {
                         let mut body = guards::Body::default();
                         guards::scan(&mut self.eval, closure, &mut body, &mut HashSet::new(), 0);
+                        if method == Method::ALL && self.only_not_found(closure) {
+                            return;
+                        }
                         if method == Method::ALL && body.continues && closure.function.arity == 3 {
+                            passes_on = true;
                             ends_with_guard = (verdict.state == GuardState::Guarded).then(|| verdict.clone());
                         } else {
                             let inline = body.refuses && body.get_auth;
@@ -361,7 +400,9 @@ impl Reader<'_> {
             let name = self.shown(&part.value, &text);
             own.push((name, verdict, place, is_last));
         }
-        for target in targets {
+        // `app.all('/api/*path', auth)` answers nobody: it is middleware, written as a route.
+        let targets_of_routes = if passes_on { &[] } else { targets };
+        for target in targets_of_routes {
             let id = RouteId { method: Method::new(method), path: target.clone() };
             let mut names = Vec::new();
             let mut by = Vec::new();
@@ -407,7 +448,7 @@ impl Reader<'_> {
                     verdict: verdict.clone(),
                     branch: layer.site.branch.clone(),
                     place,
-                    guard: None,
+                    guard: self.count_guard(&verdict, &name, place, target.clone()),
                 });
             }
         }
@@ -505,6 +546,9 @@ impl Reader<'_> {
         let mut all: Vec<PathTemplate> = Vec::new();
         let mut values = vec![(arg.value.clone(), 0)];
         while let Some((value, depth)) = values.pop() {
+            if all.len() > MAX_PARTS || values.len() > MAX_PARTS * 4 {
+                break;
+            }
             match value {
                 Value::OneOf(inner) => values.extend(inner.iter().rev().map(|it| (it.clone(), depth))),
                 Value::Array(inner) if depth < 4 => {
@@ -713,7 +757,6 @@ impl Reader<'_> {
 
     /// Functions that register routes on a parameter, and that nothing calls.
     fn uncalled(&mut self) {
-        use crate::js::ir::{ExprKind, Key, StmtKind};
         let read: Vec<usize> = self.found.read.iter().copied().collect();
         for at in read {
             let module = self.program.module(at);
@@ -726,7 +769,7 @@ impl Reader<'_> {
                     functions.push(function);
                 }
             }
-            crate::js::ir::visit(&module.body, &mut |expr| {
+            ir::visit(&module.body, &mut |expr| {
                 if let ExprKind::Function(function) = &expr.kind {
                     functions.push(function);
                 }
@@ -738,7 +781,7 @@ impl Reader<'_> {
                     continue;
                 }
                 let mut registers = false;
-                crate::js::ir::visit(&function.body, &mut |expr| {
+                ir::visit(&function.body, &mut |expr| {
                     if let ExprKind::Call(callee, items) = &expr.kind
                         && let ExprKind::Member(object, Key::Name(verb)) = &callee.kind
                         && let ExprKind::Name(name) = &object.kind
@@ -857,7 +900,9 @@ impl Reader<'_> {
                     Value::Function(closure) if closure.function.arity >= 4 => {
                         return (WiringKind::ErrorHandler(false), whole);
                     }
-                    Value::Function(closure) if closure.function.arity <= 2 && !self.only_not_found(&closure) => {
+                    Value::Function(closure)
+                        if closure.function.arity <= 2 && !self.only_not_found(closure.as_ref()) =>
+                    {
                         return (WiringKind::Routes, whole);
                     }
                     _ => {}
@@ -940,6 +985,9 @@ fn is_error_handler(value: &Value) -> bool {
 /// The handlers, with arrays taken apart.
 fn parts(args: &[Arg]) -> Vec<Part> {
     fn flatten(value: &Value, span: Span, depth: usize, all: &mut Vec<Part>) {
+        if all.len() > MAX_PARTS {
+            return;
+        }
         match value {
             Value::Array(array) if depth < 8 => {
                 for item in array.items.borrow().iter() {
