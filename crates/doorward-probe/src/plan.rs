@@ -146,7 +146,8 @@ pub fn plan(targets: &[Target], policy: &Policy, cases: &[Case], signer: &Signer
             Some(_) => faulted.is_some_and(|(first, _)| first == at),
             None => planner.applies(case, full),
         });
-        plan.shots.extend(sent.flat_map(|case| planner.shots(case)));
+        let own = sent.filter(|case| !meant_for_strangers(case, target, targets));
+        plan.shots.extend(own.flat_map(|case| planner.shots(case)));
     }
     for pinned in &policy.expects {
         pin(pinned, targets, policy, signer, options, &mut plan);
@@ -167,6 +168,22 @@ fn representatives(targets: &[Target]) -> HashSet<usize> {
         }
     }
     chosen.into_values().collect()
+}
+
+/// Whether a case asks by another method, and a route that strangers may call answers that: `HEAD` on the path of a
+/// guarded `POST` is the `HEAD` of the public `GET` beside it.
+fn meant_for_strangers(case: &Case, target: &Target, targets: &[Target]) -> bool {
+    let Some(method) = case.request.method.as_deref() else { return false };
+    let answers = |other: &Target| {
+        let own = other.route.method.as_str();
+        own == method || (own == "GET" && method == "HEAD") || other.route.method.is_all()
+    };
+    targets.iter().any(|other| {
+        other.access.admits_strangers()
+            && other.route.path.starts_with(&target.route.path)
+            && target.route.path.starts_with(&other.route.path)
+            && answers(other)
+    })
 }
 
 fn method_of(target: &Target) -> &str {

@@ -298,6 +298,11 @@ fn policy() -> Policy {
 }
 
 async fn verify(flaw: Flaw, options: PlanOptions) -> Report {
+    verify_until(flaw, options, RunOptions::default(), usize::MAX).await
+}
+
+/// The server goes away once so many shots are done.
+async fn verify_until(flaw: Flaw, options: PlanOptions, how: RunOptions, end: usize) -> Report {
     let policy = policy();
     let emulator = Emulator::start(EmulatorConfig::for_policy(&policy)).await.unwrap();
     let app = Router::new()
@@ -311,7 +316,12 @@ async fn verify(flaw: Flaw, options: PlanOptions) -> Report {
     let base = Base::loopback(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
     let plan = plan(&targets(), &policy, &cases().unwrap(), emulator.signer(), &options);
-    let report = run(&plan, &emulator, &base, &RunOptions::default(), |_| ()).await;
+    let report = run(&plan, &emulator, &base, &how, |progress| {
+        if progress.done >= end {
+            server.abort();
+        }
+    })
+    .await;
     server.abort();
     report
 }
@@ -364,6 +374,21 @@ async fn what_was_not_sent_is_untested() {
     assert_eq!(write.verdict, Verdict::Untested);
     assert!(write.reason.contains("allow writes"), "{}", write.reason);
     assert!(!report.proved() && !report.failed());
+}
+
+#[tokio::test]
+async fn a_server_that_goes_away_proves_nothing() {
+    let report = verify_until(Flaw::None, with_writes(), RunOptions::default(), 100).await;
+    assert!(!report.proved());
+    assert!(report.findings.iter().any(|finding| finding.code == "DW5014"), "{:?}", report.findings);
+    assert!(report.routes.iter().any(|route| route.verdict == Verdict::Untested));
+}
+
+#[tokio::test]
+async fn a_run_without_time_proves_nothing() {
+    let how = RunOptions { deadline: std::time::Duration::ZERO, ..RunOptions::default() };
+    let report = verify_until(Flaw::None, with_writes(), how, usize::MAX).await;
+    assert_eq!(report.summary.untested, report.routes.len());
 }
 
 #[tokio::test]

@@ -127,3 +127,12 @@ fn paths_are_spelled_in_other_ways() {
     assert_eq!(respell("/123", PathShape::UpperCase), None);
     assert_eq!(respell("/a", PathShape::DoubleSlash), None);
 }
+
+#[test]
+fn a_head_request_that_a_public_get_answers_is_no_attack() {
+    let reviews = |get| [target("POST /reviews", Access::SignedIn), target("GET /reviews", get)];
+    let (plan, _) = planned(&reviews(Access::Public), &PlanOptions::default());
+    assert!(!ids(&plan, 0).contains(&"head-request"));
+    let (plan, _) = planned(&reviews(Access::SignedIn), &PlanOptions::default());
+    assert!(ids(&plan, 0).contains(&"head-request"));
+}
