@@ -327,6 +327,21 @@ impl<'a> Planner<'a> {
                 twin.permissions = permissions(&|_, action| format!("org:other:{action}"));
                 "permission-other-feature"
             }
+            Who::MaskNegative | Who::MaskUserScope => {
+                // Such a token does name the feature, which is all that a rule on features asks.
+                if self.target.access.leaves().iter().any(|leaf| matches!(leaf, Access::Feature(_))) {
+                    return None;
+                }
+                let (feature, action) = granted.permissions.first()?.trim_start_matches("org:").rsplit_once(':')?;
+                let (scope, mask) = if who == Who::MaskNegative { ("o", "-1") } else { ("u", "1") };
+                forge.push(Forge::SetClaim(Map::from_iter([
+                    ("fea".to_owned(), Value::from(format!("{scope}:{feature}"))),
+                    ("o.per".to_owned(), Value::from(action)),
+                    ("o.fpm".to_owned(), Value::from(mask)),
+                ])));
+                twin.permissions = Vec::new();
+                if who == Who::MaskNegative { "negative-mask" } else { "user-feature" }
+            }
             Who::FlatClaims => {
                 let identity = self.signer.identity(granted);
                 let mut claims = Map::new();

@@ -82,6 +82,7 @@ async fn attack(
     let plan_options = PlanOptions {
         allow_writes: options.allow_writes || matches!(server, Server::Started(_)),
         params: params(&options.params)?,
+        keys_fetched: options.keys == Keys::Jwks,
         ..PlanOptions::default()
     };
     let plan = doorward_probe::plan(&targets, policy, cases, emulator.signer(), &plan_options);
