@@ -63,6 +63,8 @@ pub enum Forge {
     KeepSignature,
     /// Leaves the signature empty.
     DropSignature,
+    /// Puts this text where the signature belongs.
+    RawSignature(String),
     /// Signs, then damages the signature.
     TamperSignature(Tamper),
     /// Takes the signature of another good token.
@@ -265,6 +267,7 @@ impl<'a> Draft<'a> {
             Forge::SignWith(key) => self.key = Some(*key),
             Forge::KeepSignature => self.frozen = Some(self.signature()?),
             Forge::DropSignature => self.frozen = Some(String::new()),
+            Forge::RawSignature(text) => self.frozen = Some(text.clone()),
             Forge::TamperSignature(how) => self.frozen = Some(tampered(&self.signature()?, *how)?),
             Forge::BorrowSignature => {
                 let mut other = self.payload.clone();

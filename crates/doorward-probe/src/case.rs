@@ -86,6 +86,10 @@ pub enum Who {
     PermissionAction,
     /// The granted persona with the same actions of other features.
     PermissionFeature,
+    /// The granted persona without its permissions, whose mask for them is negative.
+    MaskNegative,
+    /// The granted persona without its permissions, which its token has for a feature of the user's own plan.
+    MaskUserScope,
     /// The granted persona without its role, permissions, features and plans, which are written in the flat claims
     /// of the older token version instead.
     FlatClaims,
