@@ -115,6 +115,8 @@ pub(crate) struct Eval<'p, H> {
     guessing: usize,
     guessed: HashMap<*const Function, u32>,
     entered: HashSet<*const Function>,
+    /// Classes of which there is an object.
+    made: HashSet<*const Class>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -134,6 +136,7 @@ impl<'p, H: Host> Eval<'p, H> {
             guessing: 0,
             guessed: HashMap::new(),
             entered: HashSet::new(),
+            made: HashSet::new(),
             problems: Vec::new(),
         }
     }
@@ -191,6 +194,50 @@ impl<'p, H: Host> Eval<'p, H> {
         });
         self.block(&code.body, &scope);
         self.frames.pop();
+    }
+
+    /// Enters what a module exports and nothing has entered: something outside of the project may, such as a
+    /// command line framework, a cloud function or a container of dependencies.
+    pub(crate) fn sweep(&mut self, module: usize) {
+        let mut values = Vec::new();
+        let code = self.program.module(module);
+        if code.esm && !code.exports.is_empty() {
+            for name in self.export_names(module) {
+                values.extend(self.export(module, &name, &mut HashSet::new()));
+            }
+        } else {
+            let exports = self.cjs_exports(module);
+            if let Value::Object(object) = &exports {
+                values.extend(object.props.borrow().iter().map(|(_, value)| value.clone()));
+            }
+            values.push(exports);
+        }
+        for value in values {
+            match value {
+                Value::Function(closure) if closure.module == module => self.enter(&closure, None),
+                Value::Class(class) if class.module == module && !self.made.contains(&Arc::as_ptr(&class.class)) => {
+                    let unknown = class.class.constructor.as_ref().map(|it| unknown_args(it)).unwrap_or_default();
+                    let this =
+                        self.construct(&Value::Class(Rc::clone(&class)), &unknown, Span::default(), Span::default());
+                    let methods: Vec<Arc<str>> =
+                        class.class.methods.iter().filter(|it| !it.is_static).map(|it| Arc::clone(&it.name)).collect();
+                    for name in methods {
+                        if let Some((Value::Function(method), false)) = self.method(&class, &name, false) {
+                            self.enter(&method, Some(this.clone()));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn enter(&mut self, closure: &Rc<Closure>, this: Option<Value>) {
+        if !self.was_entered(&closure.function) && !self.host.is_handler(&closure.function) {
+            self.call_function(closure, this, &unknown_args(&closure.function));
+            // Nothing in the project calls it, still.
+            self.entered.remove(&Arc::as_ptr(&closure.function));
+        }
     }
 
     /// The modules loaded so far, without those that stand for a package.
@@ -1310,12 +1357,7 @@ impl<'p, H: Host> Eval<'p, H> {
         if *times > 1 || self.host.is_handler(&closure.function) || self.guessing > 6 {
             return;
         }
-        let args: Vec<Arg> = closure
-            .function
-            .params
-            .iter()
-            .map(|_| Arg { value: Value::Unknown, span: Span::default(), spread: false })
-            .collect();
+        let args = unknown_args(&closure.function);
         let outer = self.limit;
         self.limit = outer.min(self.steps + MAX_GUESSED_STEPS);
         self.guessing += 1;
@@ -1409,6 +1451,7 @@ impl<'p, H: Host> Eval<'p, H> {
         if self.frames.len() > MAX_CALL_DEPTH {
             return;
         }
+        self.made.insert(Arc::as_ptr(&class.class));
         let has_constructor = class.class.constructor.is_some();
         if !has_constructor && let Value::Class(parent) = &class.parent {
             self.initialise(parent, this, args);
@@ -1673,6 +1716,10 @@ impl<'p, H: Host> Eval<'p, H> {
             _ => return None,
         })
     }
+}
+
+fn unknown_args(function: &Function) -> Vec<Arg> {
+    function.params.iter().map(|_| Arg { value: Value::Unknown, span: Span::default(), spread: false }).collect()
 }
 
 fn external_import(source: &str, imported: &Imported) -> Value {

@@ -35,6 +35,8 @@ impl Verdict {
 pub(crate) struct Body {
     /// It answers 401 or 403, or makes an error that says so.
     pub(crate) refuses: bool,
+    /// It sends the browser elsewhere.
+    pub(crate) redirects: bool,
     /// It passes an error on, or throws.
     pub(crate) fails: bool,
     /// It passes the request on.
@@ -64,7 +66,8 @@ pub(crate) fn judge(eval: &mut Eval<Express>, program: &Program, value: &Value, 
             let file = program.module(closure.module).file.clone();
             let mut body = Body::default();
             scan(eval, closure, &mut body, &mut HashSet::new(), 0);
-            let evidence = body.refuses && (body.reads_credentials || body.verifies);
+            let sends_away = body.redirects && body.continues;
+            let evidence = (body.refuses || sends_away) && (body.reads_credentials || body.verifies);
             let state = if body.calls_guard.is_some() || evidence || (body.verifies && body.fails) {
                 if body.selective { GuardState::Unsure } else { GuardState::Guarded }
             } else if body.refuses && sounds_like_auth(text) {
@@ -312,7 +315,11 @@ pub(crate) fn scan(
                     ("status" | "sendStatus" | "writeHead" | "code", Some(ExprKind::Num(status))) => {
                         note_status(body, *status);
                     }
-                    ("json" | "send" | "end" | "render" | "redirect" | "sendFile" | "download", _) => {
+                    ("redirect", _) => {
+                        body.redirects = true;
+                        body.answers = true;
+                    }
+                    ("json" | "send" | "end" | "render" | "sendFile" | "download", _) => {
                         body.answers = true;
                     }
                     ("getAuth", _) => {

@@ -40,6 +40,11 @@ pub(crate) fn discover(program: &Program, package: &Package) -> Found {
     for module in &package.modules {
         eval.load(*module);
     }
+    for module in &package.modules {
+        if program.module(*module).sources.iter().any(|it| it == "express") {
+            eval.sweep(*module);
+        }
+    }
     found.read = eval.read();
     found.unresolved.extend(eval.problems.iter().map(|it| project::problem(program, it)));
     let major = package.version.as_deref().map_or(5, major);
@@ -329,7 +334,14 @@ impl Reader<'_> {
                     let mut found = false;
                     let mut chooses = false;
                     ir::visit(std::slice::from_ref(statement), &mut |expr| {
-                        found |= matches!(expr.kind, ExprKind::Num(status) if (status - 404.0).abs() < f64::EPSILON);
+                        found |= match &expr.kind {
+                            ExprKind::Num(status) => (status - 404.0).abs() < f64::EPSILON,
+                            // `HttpStatus.NOT_FOUND`, `new NotFoundError()`.
+                            ExprKind::Name(name) | ExprKind::Member(_, Key::Name(name)) => {
+                                name.to_ascii_lowercase().replace('_', "").starts_with("notfound")
+                            }
+                            _ => false,
+                        };
                         chooses |=
                             matches!(expr.kind, ExprKind::Conditional(..) | ExprKind::And(..) | ExprKind::Or(..));
                         true
@@ -448,7 +460,7 @@ impl Reader<'_> {
                     verdict: verdict.clone(),
                     branch: layer.site.branch.clone(),
                     place,
-                    guard: self.count_guard(&verdict, &name, place, target.clone()),
+                    guard: if passes_on { self.count_guard(&verdict, &name, place, target.clone()) } else { None },
                 });
             }
         }
