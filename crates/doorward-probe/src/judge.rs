@@ -100,6 +100,10 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
         && context.good.is_none_or(|good| good.status != answer.status);
     let same_as_good = context.good.is_some_and(|good| good.status == answer.status);
     match (shot.expect, answer.status) {
+        (Expectation::Status(status), got) if status == got => proved,
+        // A limiter refuses good and bad alike.
+        (_, 429) => untested("the server limits requests; raise the limit for the test"),
+
         (Expectation::Reach, 401 | 403) => failed("someone who may come in was refused"),
         (Expectation::Reach, 404) if context.hide => {
             untested("nobody can tell a hidden resource from one that is not there; give a sample for its parameters")
@@ -145,7 +149,6 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
         (Expectation::Closed, 500 | 502..) => (Verdict::Failed, worst.min(Severity::Warning), "the server failed"),
         (Expectation::Closed, _) => proved,
 
-        (Expectation::Status(status), got) if status == got => proved,
         (Expectation::Status(_), _) => failed(""),
 
         (Expectation::NoReflection, _) => {
@@ -181,6 +184,7 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
         (Expectation::DeliveryRefused, _) => proved,
 
         (Expectation::Unavailable, 200..=299) => failed("it was let in"),
+        (Expectation::Unavailable, 300..=399) if same_as_stranger => proved,
         (Expectation::Unavailable, 300..=399 | 500 | 502 | 504..) => {
             (Verdict::Failed, Severity::Warning, "refused, but not in a way that callers understand")
         }
@@ -293,6 +297,7 @@ mod tests {
             (404, Some(404), Failed),
             (400, Some(400), Failed),
             (400, None, Untested),
+            (429, Some(200), Untested),
         ] {
             assert_eq!(verdict(Expectation::Refuse, status, good, false), expected, "{status} {good:?}");
         }
@@ -328,6 +333,7 @@ mod tests {
             (500, false, Failed),
             (503, false, Failed),
             (404, true, Untested),
+            (429, false, Untested),
         ] {
             assert_eq!(verdict(Expectation::Reach, status, None, hide), expected, "{status} {hide}");
         }

@@ -412,7 +412,8 @@ fn verdict(untested: Option<&str>, cases: &[CaseReport]) -> (Verdict, String) {
     let held = cases.iter().filter(|case| case.verdict == Verdict::Proved).count();
     let weak = cases.iter().filter(|case| case.verdict == Verdict::Failed).count();
     let but = if weak > 0 { format!("; {weak} could be stricter") } else { String::new() };
-    (Verdict::Proved, format!("{held} cases held{but}"))
+    let cases = if held == 1 { "case" } else { "cases" };
+    (Verdict::Proved, format!("{held} {cases} held{but}"))
 }
 
 /// The kind of finding a failed shot is.
