@@ -354,6 +354,8 @@ impl<'p, H: Host> Eval<'p, H> {
             match export {
                 Export::Local { local, exported } if &**exported == name => {
                     let scope = Rc::clone(&self.loaded.get(&module)?.scope);
+                    // Modules that import each other may look before there is anything to see.
+                    scope.lookup(local)?;
                     return Some(self.lookup(&scope, local, module));
                 }
                 Export::From { source, imported, exported, .. } if &**exported == name => {
@@ -1109,12 +1111,28 @@ impl<'p, H: Host> Eval<'p, H> {
                 let scope = Rc::clone(&class.scope);
                 return Some((self.closure_of_class(&function, &scope, &class), getter));
             }
-            match &class.parent {
-                Value::Class(parent) => class = Rc::clone(parent),
+            match self.parent(&class) {
+                Value::Class(parent) => class = parent,
                 _ => return None,
             }
         }
         None
+    }
+
+    /// What a class extends. Modules that import each other may not have had it yet when the class was made.
+    fn parent(&mut self, class: &Rc<ClassValue>) -> Value {
+        match (&class.parent, &class.class.parent) {
+            (Value::Undefined | Value::Unknown, Some(expr)) if self.depth < MAX_DEPTH => {
+                self.depth += 1;
+                let parent = match &expr.kind {
+                    ExprKind::Name(name) => self.lookup(&class.scope, name, class.module),
+                    _ => Value::Unknown,
+                };
+                self.depth -= 1;
+                parent
+            }
+            (parent, _) => parent.clone(),
+        }
     }
 
     /// A method knows its class, for `super`.
@@ -1150,7 +1168,7 @@ impl<'p, H: Host> Eval<'p, H> {
                 let args = self.args(items, scope);
                 let class = scope.lookup("#class");
                 if let (Some(Slot::Value(Value::Class(class))), Some(Slot::Value(this))) = (class, scope.lookup("this"))
-                    && let Value::Class(parent) = &class.parent
+                    && let Value::Class(parent) = &self.parent(&class)
                 {
                     self.initialise(parent, &this, &args);
                 }
@@ -1166,7 +1184,7 @@ impl<'p, H: Host> Eval<'p, H> {
                     let class = scope.lookup("#class");
                     if let (Some(Slot::Value(Value::Class(class))), Some(Slot::Value(this)), Some(name)) =
                         (class, scope.lookup("this"), &name)
-                        && let Value::Class(parent) = &class.parent
+                        && let Value::Class(parent) = &self.parent(&class)
                         && let Some((Value::Function(method), _)) = self.method(parent, name, false)
                     {
                         return self.call_function(&method, Some(this), &args);
@@ -1453,7 +1471,7 @@ impl<'p, H: Host> Eval<'p, H> {
         }
         self.made.insert(Arc::as_ptr(&class.class));
         let has_constructor = class.class.constructor.is_some();
-        if !has_constructor && let Value::Class(parent) = &class.parent {
+        if !has_constructor && let Value::Class(parent) = &self.parent(class) {
             self.initialise(parent, this, args);
         }
         let scope = self.child(&class.scope);
