@@ -144,7 +144,14 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
 
         (Expectation::Closed, 101 | 200..=299) => {
             let nowhere = context.nowhere.is_some_and(|nowhere| nowhere.is_success() && nowhere.body == answer.body);
-            if shot.respelled && nowhere { proved } else { failed("it was let in") }
+            let differs = context.good.is_some_and(|good| good.body != answer.body);
+            match shot.respelled {
+                true if nowhere => proved,
+                true if shot.ambiguous && differs => {
+                    (Verdict::Untested, Severity::Warning, "an open route has this path as well, and may have answered")
+                }
+                _ => failed("it was let in"),
+            }
         }
         (Expectation::Closed, 500 | 502..) => (Verdict::Failed, worst.min(Severity::Warning), "the server failed"),
         (Expectation::Closed, _) => proved,
@@ -268,6 +275,7 @@ mod tests {
             phase: Phase::Attack,
             expect,
             respelled: false,
+            ambiguous: false,
             skip: None,
         }
     }
@@ -376,6 +384,17 @@ mod tests {
         assert_eq!(judge(&respelled, &Ok(page.clone()), context).verdict, Verdict::Proved);
         let data = Answer { status: 200, body: b"{}".to_vec(), ..Answer::default() };
         assert_eq!(judge(&respelled, &Ok(data), context).verdict, Verdict::Failed);
+    }
+
+    #[test]
+    fn a_spelling_that_an_open_route_has_is_judged_by_what_it_answers() {
+        let (good, other) =
+            (Answer { body: b"admin".to_vec(), ..answer(200) }, Answer { body: b"page".to_vec(), ..answer(200) });
+        let shot = Shot { respelled: true, ambiguous: true, ..shot(Expectation::Closed) };
+        let context = Context { good: Some(&good), ..Context::default() };
+        let untested = judge(&shot, &Ok(other), context);
+        assert_eq!((untested.verdict, untested.severity), (Verdict::Untested, Severity::Warning));
+        assert_eq!(judge(&shot, &Ok(good.clone()), context).verdict, Verdict::Failed);
     }
 
     #[test]

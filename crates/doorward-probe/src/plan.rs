@@ -88,6 +88,8 @@ pub struct Shot {
     pub expect: Expectation,
     /// Whether it is another spelling of the path, which may be nobody's path.
     pub respelled: bool,
+    /// Whether that spelling is also a path of a route that is open.
+    pub ambiguous: bool,
     /// Why it is not sent.
     pub skip: Option<String>,
 }
@@ -139,7 +141,7 @@ pub fn plan(targets: &[Target], policy: &Policy, cases: &[Case], signer: &Signer
     });
     let mut plan = Plan { routes: Vec::new(), shots: Vec::new(), findings: Vec::new() };
     for (at, target) in targets.iter().enumerate() {
-        let planner = Planner::new(at, target, policy, signer, options);
+        let planner = Planner::new(at, target, targets, policy, signer, options);
         plan.routes.push(PlannedRoute { target: target.clone(), untested: planner.untested() });
         let full = representatives.contains(&at);
         let sent = cases.iter().filter(|case| match case.fault {
@@ -176,7 +178,7 @@ fn meant_for_strangers(case: &Case, target: &Target, targets: &[Target]) -> bool
     let Some(method) = case.request.method.as_deref() else { return false };
     let answers = |other: &Target| {
         let own = other.route.method.as_str();
-        own == method || (own == "GET" && method == "HEAD") || other.route.method.is_all()
+        own.eq_ignore_ascii_case(method) || (own == "GET" && method == "HEAD") || other.route.method.is_all()
     };
     targets.iter().any(|other| {
         other.access.admits_strangers()
@@ -198,6 +200,7 @@ fn is_write(method: &str) -> bool {
 struct Planner<'a> {
     at: usize,
     target: &'a Target,
+    targets: &'a [Target],
     policy: &'a Policy,
     signer: &'a Signer,
     options: &'a PlanOptions,
@@ -209,7 +212,14 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(at: usize, target: &'a Target, policy: &'a Policy, signer: &'a Signer, options: &'a PlanOptions) -> Self {
+    fn new(
+        at: usize,
+        target: &'a Target,
+        targets: &'a [Target],
+        policy: &'a Policy,
+        signer: &'a Signer,
+        options: &'a PlanOptions,
+    ) -> Self {
         let candidates = everyone(policy).into_iter().chain(persona_for(&target.access));
         let granted = candidates.map(|persona| signer.identity(&persona)).find(|identity| {
             let params = params_of(target, Some(identity), options);
@@ -217,7 +227,7 @@ impl<'a> Planner<'a> {
         });
         let params = params_of(target, granted.as_ref(), options);
         let path = render(&target.route.path, &params);
-        Self { at, target, policy, signer, options, granted, params, path }
+        Self { at, target, targets, policy, signer, options, granted, params, path }
     }
 
     fn untested(&self) -> Option<String> {
@@ -372,6 +382,7 @@ impl<'a> Planner<'a> {
             Some(shape) => respell(&self.path, shape)?,
             None => self.path.clone(),
         };
+        let ambiguous = case.request.path.is_some() && self.is_open(&method, &path);
         let target = match &case.request.query {
             Some(query) => format!("{path}?{query}"),
             None => path,
@@ -425,9 +436,17 @@ impl<'a> Planner<'a> {
             },
             expect,
             respelled: case.request.path.is_some(),
+            ambiguous,
             delivery,
             skip,
         })
+    }
+
+    /// Whether an open route answers to this.
+    fn is_open(&self, method: &str, path: &str) -> bool {
+        let answers = |other: &Target| other.route.method.is_all() || other.route.method.as_str() == method;
+        let open = |other: &&Target| other.access.admits_strangers() && answers(other);
+        self.targets.iter().filter(open).any(|other| matches(&other.route.path, path))
     }
 
     fn headers(&self, case: &Case, has_body: bool, method: &str) -> Vec<String> {
@@ -634,6 +653,7 @@ fn pin(pinned: &Pinned, targets: &[Target], policy: &Policy, signer: &Signer, op
         phase: Phase::Attack,
         expect: Expectation::Status(pinned.status),
         respelled: false,
+        ambiguous: false,
     });
 }
 

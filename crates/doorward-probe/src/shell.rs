@@ -167,6 +167,7 @@ mod tests {
             phase: crate::plan::Phase::Attack,
             expect: crate::plan::Expectation::Refuse,
             respelled: false,
+            ambiguous: false,
             skip: None,
         };
         assert_eq!(

@@ -106,6 +106,14 @@ fn open_routes_must_stay_open_and_webhooks_get_deliveries_only() {
 }
 
 #[test]
+fn a_spelling_may_be_the_path_of_an_open_route() {
+    let targets = [target("GET /admin", Access::SignedIn), target("GET /{page}", Access::Public)];
+    let (plan, _) = planned(&targets, &PlanOptions::default());
+    let ambiguous = |case: &str| plan.shots.iter().find(|shot| shot.route == 0 && shot.case == case).unwrap().ambiguous;
+    assert!(ambiguous("path-upper-case") && !ambiguous("path-absolute-form") && !ambiguous("no-token"));
+}
+
+#[test]
 fn a_rule_nobody_meets_is_untested() {
     let nobody = Access::all(vec![Access::role("admin").unwrap(), Access::role("member").unwrap()]).unwrap();
     let (plan, _) = planned(&[target("GET /x", nobody)], &PlanOptions::default());
