@@ -211,6 +211,8 @@ pub enum Need {
     Permission,
     /// The rule asks for more than being signed in.
     Grant,
+    /// The rule asks for no feature and no plan, which tokens of the older version lack.
+    Unbilled,
     /// The rule binds a parameter to the organization.
     Tenant,
     /// The rule binds a parameter to the user.

@@ -253,6 +253,7 @@ impl<'a> Planner<'a> {
             Some(Need::Role) => leaves.iter().any(|leaf| matches!(leaf, Access::Role(_))),
             Some(Need::Permission) => leaves.iter().any(|leaf| matches!(leaf, Access::Permission(_))),
             Some(Need::Grant) => *access != Access::SignedIn,
+            Some(Need::Unbilled) => !leaves.iter().any(|leaf| matches!(leaf, Access::Feature(_) | Access::Plan(_))),
             Some(Need::Tenant) => binds(&["org_id", "org_slug"]),
             Some(Need::User) => binds(&["user_id"]),
             Some(Need::Organization) => self.granted.as_ref().is_some_and(|identity| identity.membership.is_some()),
