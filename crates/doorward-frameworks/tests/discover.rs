@@ -268,6 +268,18 @@ fn code_nested_beyond_reason_is_left_out() {
 }
 
 #[test]
+fn source_cut_off_anywhere_never_stops_discovery() {
+    for folder in fixtures() {
+        let app = folder.join("app.js");
+        let Ok(text) = std::fs::read_to_string(&app) else { continue };
+        for at in (20..text.len()).step_by(61).filter(|at| text.is_char_boundary(*at)) {
+            let (_folder, result) = in_folder(&[("app.js", &text[..at])]);
+            assert!(!matches!(result, Err(DiscoverError::NoThread)), "{} at {at}", folder.display());
+        }
+    }
+}
+
+#[test]
 fn no_secret_of_the_source_is_repeated() {
     let text = "import express from 'express'; import { clerkMiddleware } from '@clerk/express'; import { expressjwt } from 'express-jwt';\n\
         const app = express(); app.use(clerkMiddleware({ secretKey: 'sk_live_SECRET' })); app.use(expressjwt({ secret: 'SECRET' }));\n\

@@ -159,6 +159,12 @@ impl<'p, H: Host> Eval<'p, H> {
         let folder = self.program.root().join(&code.file);
         let folder = folder.parent().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
         scope.declare("__dirname", Value::text(&folder));
+        let meta = Object::default();
+        let path = self.program.root().join(&code.file).to_string_lossy().into_owned();
+        meta.set("url", Value::text(&format!("file://{path}")));
+        meta.set("filename", Value::text(&path));
+        meta.set("dirname", Value::text(&folder));
+        scope.declare("import.meta", Value::Object(Rc::new(meta)));
         self.loaded.insert(module, Rc::new(Loaded { scope: Rc::clone(&scope), cjs }));
         if self.host.stands_for(&code.file).is_some() {
             return;
@@ -256,7 +262,7 @@ impl<'p, H: Host> Eval<'p, H> {
     }
 
     fn problem(&mut self, problem: Problem) {
-        if self.guessing == 0 && !self.problems.contains(&problem) {
+        if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }
@@ -1544,9 +1550,9 @@ impl<'p, H: Host> Eval<'p, H> {
                     for other in args.iter().skip(1) {
                         match &other.value {
                             Value::Object(other) => {
-                                for (key, value) in other.props.borrow().iter() {
-                                    target.set(key, value.clone());
-                                }
+                                // It may be assigned to itself.
+                                let props = other.props.borrow().clone();
+                                props.into_iter().for_each(|(key, value)| target.set(&key, value));
                             }
                             _ => target.open.set(true),
                         }
@@ -1560,7 +1566,7 @@ impl<'p, H: Host> Eval<'p, H> {
                 Value::Str(_) => first,
                 _ => Value::Unknown,
             },
-            "path.join" | "node:path.join" | "path.posix.join" | "path.resolve" | "node:path.resolve" => {
+            "path.join" | "path.posix.join" | "path.resolve" => {
                 let mut parts: Vec<String> = Vec::new();
                 for arg in args {
                     match arg.value.as_str() {
@@ -1570,7 +1576,7 @@ impl<'p, H: Host> Eval<'p, H> {
                 }
                 Value::text(&join_paths(&parts))
             }
-            "path.basename" | "node:path.basename" => match (first.as_str(), args.get(1).map(|it| &it.value)) {
+            "path.basename" => match (first.as_str(), args.get(1).map(|it| &it.value)) {
                 (Some(path), suffix) => {
                     let base = path.rsplit('/').next().unwrap_or(path);
                     let suffix = suffix.and_then(|it| it.as_str()).unwrap_or_default();
@@ -1578,7 +1584,15 @@ impl<'p, H: Host> Eval<'p, H> {
                 }
                 _ => Value::Unknown,
             },
-            "fs.readdirSync" | "node:fs.readdirSync" => match first.as_str() {
+            "url.fileURLToPath" => match first.as_str() {
+                Some(url) => Value::text(url.strip_prefix("file://").unwrap_or(url)),
+                None => Value::Unknown,
+            },
+            "path.dirname" => match first.as_str().and_then(|it| it.rsplit_once('/')) {
+                Some((folder, _)) => Value::text(folder),
+                None => Value::Unknown,
+            },
+            "fs.readdirSync" | "fs.promises.readdir" | "fs/promises.readdir" => match first.as_str() {
                 Some(folder) if args.len() == 1 => {
                     let root = self.program.root().to_string_lossy().into_owned();
                     let relative = folder.strip_prefix(&root).unwrap_or(folder).trim_matches('/');

@@ -579,6 +579,7 @@ impl Lower<'_> {
             }
             E::Identifier(it) => ExprKind::Name(text(&it.name)),
             E::ThisExpression(_) => ExprKind::This,
+            E::ImportMeta(_) => ExprKind::Name(text("import.meta")),
             E::Super(_) => ExprKind::Super,
             E::ArrayExpression(it) => {
                 let mut items = Vec::new();

@@ -25,7 +25,7 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    fn new(state: GuardState, origin: impl Into<String>) -> Self {
+    pub(crate) fn new(state: GuardState, origin: impl Into<String>) -> Self {
         Self { state, origin: origin.into(), asks: None, kind: HandlerKind::Other }
     }
 }
@@ -300,6 +300,7 @@ pub(crate) fn scan(
     if depth > 5 || !seen.insert(std::sync::Arc::as_ptr(&closure.function)) || seen.len() > 400 {
         return;
     }
+    let is_outermost = seen.len() == 1;
     let function = std::sync::Arc::clone(&closure.function);
     let next = function.param_name(2).unwrap_or("next").to_owned();
     let request = function.param_name(0).unwrap_or("req").to_owned();
@@ -328,7 +329,7 @@ pub(crate) fn scan(
                     }
                     _ => {}
                 }
-                if name == next && first.is_none() && depth == 0 {
+                if name == next && first.is_none() && is_outermost {
                     body.continues = true;
                 }
                 if name == next

@@ -384,31 +384,39 @@ impl Reader<'_> {
             }
             let text = self.text(module, part.span);
             let place = Place { module, span: part.span };
-            let mut verdict = self.judge(&part.value, &text, place);
             let is_last = at == last && !part.spread;
-            if is_last {
+            let verdict = match &part.value {
                 // What answers is not what guards, unless it is made to pass requests on.
-                match &part.value {
-                    Value::External(_) if verdict.state == GuardState::Guarded => {
-                        ends_with_guard = Some(verdict.clone())
+                Value::Function(closure) if is_last => {
+                    let mut body = guards::Body::default();
+                    guards::scan(&mut self.eval, closure, &mut body, &mut HashSet::new(), 4);
+                    if method == Method::ALL && self.only_not_found(closure) {
+                        return;
                     }
-                    Value::Function(closure) => {
-                        let mut body = guards::Body::default();
-                        guards::scan(&mut self.eval, closure, &mut body, &mut HashSet::new(), 0);
-                        if method == Method::ALL && self.only_not_found(closure) {
-                            return;
-                        }
-                        if method == Method::ALL && body.continues && closure.function.arity == 3 {
-                            passes_on = true;
-                            ends_with_guard = (verdict.state == GuardState::Guarded).then(|| verdict.clone());
-                        } else {
-                            let inline = body.refuses && body.get_auth;
-                            verdict.state = if inline { GuardState::Unsure } else { GuardState::Open };
-                        }
+                    if method == Method::ALL && body.continues && closure.function.arity == 3 {
+                        passes_on = true;
+                        let verdict = self.judge(&part.value, &text, place);
+                        ends_with_guard = (verdict.state == GuardState::Guarded).then(|| verdict.clone());
+                        verdict
+                    } else {
+                        let inline = body.refuses && body.get_auth;
+                        let state = if inline { GuardState::Unsure } else { GuardState::Open };
+                        Verdict::new(state, self.file(closure.module))
                     }
-                    _ => verdict.state = GuardState::Open,
                 }
-            }
+                Value::External(_) if is_last => {
+                    let verdict = self.judge(&part.value, &text, place);
+                    if verdict.state == GuardState::Guarded {
+                        passes_on = method == Method::ALL;
+                        ends_with_guard = Some(verdict.clone());
+                        verdict
+                    } else {
+                        Verdict { state: GuardState::Open, ..verdict }
+                    }
+                }
+                _ if is_last => Verdict::new(GuardState::Open, ""),
+                value => self.judge(value, &text, place),
+            };
             let name = self.shown(&part.value, &text);
             own.push((name, verdict, place, is_last));
         }
