@@ -36,6 +36,8 @@ pub(crate) struct Site {
     pub(crate) call: Span,
     /// What is left of the last dot of the callee; the callee itself for plain calls.
     pub(crate) object: Span,
+    /// Where the callee ends, which is where its name ends.
+    pub(crate) callee_end: usize,
     /// The statement it stands in.
     pub(crate) statement: Span,
     pub(crate) branch: Branch,
@@ -275,9 +277,9 @@ impl<'p, H: Host> Eval<'p, H> {
         Place { module: self.module(), span }
     }
 
-    fn site(&self, call: Span, object: Span) -> Site {
+    fn site(&self, call: Span, object: Span, callee_end: usize) -> Site {
         let statement = self.frames.last().map_or(call, |frame| frame.statement);
-        Site { module: self.module(), call, object, statement, branch: self.branch.as_slice().into() }
+        Site { module: self.module(), call, object, callee_end, statement, branch: self.branch.as_slice().into() }
     }
 
     fn exhausted(&mut self, span: Span) -> bool {
@@ -1185,7 +1187,7 @@ impl<'p, H: Host> Eval<'p, H> {
                 let receiver = if is_super { Value::Unknown } else { self.expr(object, scope) };
                 let name = self.key(key, scope);
                 let args = self.args(items, scope);
-                let site = self.site(span, object.span);
+                let site = self.site(span, object.span, callee.span.end);
                 if is_super {
                     let class = scope.lookup("#class");
                     if let (Some(Slot::Value(Value::Class(class))), Some(Slot::Value(this)), Some(name)) =
@@ -1217,7 +1219,7 @@ impl<'p, H: Host> Eval<'p, H> {
             _ => {
                 let value = self.expr(callee, scope);
                 let args = self.args(items, scope);
-                let site = self.site(span, callee.span);
+                let site = self.site(span, callee.span, callee.span.end);
                 self.call_value(&value, None, &args, &site)
             }
         }
@@ -1458,7 +1460,7 @@ impl<'p, H: Host> Eval<'p, H> {
                     .unwrap_or(Value::Unknown)
             }
             other => {
-                let site = self.site(span, callee);
+                let site = self.site(span, callee, callee.end);
                 if let Value::External(external) = other
                     && external.name() == "Promise"
                 {

@@ -502,8 +502,9 @@ impl Reader<'_> {
 
     fn add(&mut self, id: RouteId, layer: &Layer, chain: Vec<String>, guard: Guard) {
         let place = layer.site.place();
-        let start = self.method_span(&layer.site);
-        let line = self.location(place.module, start).line;
+        // In a chain over several lines, the line of the method is the one people look at.
+        let method = Span { start: layer.site.callee_end.saturating_sub(1), end: layer.site.call.end };
+        let line = self.location(place.module, method).line;
         let file = self.file(place.module);
         let key = (id.clone(), place);
         if let Some(known) = self.seen.get(&key).and_then(|at| self.found.routes.get_mut(*at)) {
@@ -526,14 +527,6 @@ impl Reader<'_> {
         self.sites.insert(place, self.found.source.sites.len());
         let call = place.span.range();
         self.found.source.sites.push(Site { routes: vec![id], file, line, call, handlers });
-    }
-
-    /// From the method's name on: in a chain over several lines, that is the line people look at.
-    fn method_span(&self, site: &CallSite) -> Span {
-        let module = self.program.module(site.module);
-        let after = module.text.get(site.object.end..site.call.end).unwrap_or_default();
-        let skip = after.len() - after.trim_start_matches(|c: char| c.is_whitespace() || c == '.' || c == '?').len();
-        Span { start: site.object.end + skip, end: site.call.end }
     }
 
     fn handlers(&mut self, layer: &Layer) -> Vec<Handler> {
