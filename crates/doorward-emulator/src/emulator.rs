@@ -117,6 +117,7 @@ impl Emulator {
             secret_key: Secret::new(format!("sk_test_{}", random_text(42)?)),
             control: Secret::new(random_text(32)?),
             fault: RwLock::default(),
+            any_host: !config.address.is_loopback(),
         });
         let (stop, stopped) = oneshot::channel();
         let app = router(Arc::clone(&shared));

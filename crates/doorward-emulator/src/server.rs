@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) secret_key: Secret,
     pub(crate) control: Secret,
     pub(crate) fault: RwLock<Fault>,
+    /// Whether other machines may call it by other names. Never for the control endpoint.
+    pub(crate) any_host: bool,
 }
 
 type App = State<Arc<Shared>>;
@@ -80,7 +82,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/.well-known/jwks.json", get(jwks))
         .route("/_doorward/token", post(token))
         .fallback(|| async { not_found() })
-        .layer(from_fn(needs_loopback_host))
+        .layer(from_fn_with_state(Arc::clone(&shared), needs_loopback_host))
         .with_state(shared)
 }
 
@@ -102,7 +104,10 @@ fn not_found() -> Response {
 }
 
 /// A page on the internet can point its own name at 127.0.0.1 and have a browser call us. The name stays in `Host`.
-async fn needs_loopback_host(request: Request, next: Next) -> Response {
+async fn needs_loopback_host(State(shared): App, request: Request, next: Next) -> Response {
+    if shared.any_host && !request.uri().path().starts_with("/_doorward") {
+        return next.run(request).await;
+    }
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = match host.strip_prefix('[') {
         Some(v6) => v6.split(']').next(),

@@ -121,6 +121,18 @@ async fn it_stays_on_loopback() {
 }
 
 #[tokio::test]
+async fn beyond_loopback_only_the_control_endpoint_insists_on_its_name() {
+    let address = [0, 0, 0, 0].into();
+    let config = EmulatorConfig { address, insecure_beyond_loopback: true, ..EmulatorConfig::default() };
+    let emulator = Emulator::start(config).await.unwrap();
+    let host = "host: clerk.internal\r\n";
+    assert_eq!(call(&emulator, "GET", "/.well-known/jwks.json", host, "").await.status, 200);
+    let control = format!("{host}x-doorward-control: {}\r\n", emulator.control_token().reveal());
+    let token = call(&emulator, "POST", "/_doorward/token", &control, r#"{"persona":"admin"}"#).await;
+    assert_eq!(token.status, 421);
+}
+
+#[tokio::test]
 async fn what_is_printed_for_debugging_holds_no_secret() {
     let emulator = start().await;
     let printed = format!("{emulator:?} {:?} {:?}", emulator.signer(), emulator.control_token());
