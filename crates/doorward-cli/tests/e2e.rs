@@ -237,19 +237,49 @@ fn a_project_fresh_from_clerk_init_is_locked_and_proved() {
 }
 
 #[test]
-fn a_project_on_the_deprecated_guard_is_explained_and_wired_once() {
+fn a_project_on_the_deprecated_guard_is_moved_off_it_and_proved() {
     let (progress, tree) = state("require-auth", &["DW2101", "DW2103", "DW2108"]);
     let source = source(&tree);
     assert_eq!(source.matches("clerkMiddleware(").count(), 1, "{source}");
-    progress.at("wired");
+    assert!(!source.contains("requireAuth"), "{source}");
+    proves(&tree, "pem", 7);
+    progress.at("proved");
+    // What its author got wrong inside a handler is no longer an open door, and is still told.
+    tree.run(&["check"]).ends(1).says(&["DW2103", "routes/teams.js:17"]).never_says(&["DW2101", "DW2108", "DW4"]);
+    tree.edit(
+        "routes/teams.js",
+        "if (req.auth) return res.sendStatus(204);\n  res.sendStatus(401);",
+        "res.sendStatus(204);",
+    );
+    tree.run(&["check", "--locked"]).ends(0);
 }
 
 #[test]
-fn a_project_on_the_retired_sdk_is_explained_and_wired_once() {
+fn a_project_on_the_retired_sdk_is_moved_off_it_and_proved() {
     let (progress, tree) = state("clerk-sdk-node", &["DW2102"]);
     let source = source(&tree);
     assert_eq!(source.matches("clerkMiddleware(").count(), 1, "{source}");
-    progress.at("wired");
+    for name in ["clerk-sdk-node", "ClerkExpressRequireAuth", "ClerkExpressWithAuth"] {
+        assert!(!source.contains(name), "{name} in {source}");
+    }
+    let manifest = tree.read("package.json").replace("\"name\": \"clerk-sdk-node\"", "");
+    assert!(!manifest.contains("clerk-sdk-node") && manifest.contains("@clerk/express"), "{manifest}");
+    tree.run(&["check", "--locked"]).ends(0).never_says(&["DW21"]);
+    // A handler still asks for a role by the name it had years ago, which nobody has: no token gets through.
+    let run = tree.run(&["verify", "--start"]);
+    run.ends(1).says(&["4 proved, 1 failed", "FAILED DELETE /bookings/{id}", "someone who may come in was refused"]);
+    progress.at("named by verify");
+    let was = "if (getAuth(req).sessionClaims.org_role !== 'admin') return res.sendStatus(403);\n  ";
+    tree.edit("lib/bookings.js", was, "");
+    let rule = "\n[[rule]]\nroutes = [\"DELETE /bookings/{id}\"]\naccess = { role = \"org:admin\" }\n";
+    tree.write("doorward.toml", &(tree.read("doorward.toml") + rule));
+    tree.run(&["check"]).ends(1).says(&["DW4002", "DELETE /bookings/{id}"]);
+    tree.run(&["plan"]).ends(0);
+    tree.run(&["apply", "--yes"]).ends(0);
+    assert!(tree.read("lib/bookings.js").contains("router.delete('/:id', guard({ role: 'org:admin' }), "));
+    tree.run(&["check", "--locked"]).ends(0);
+    proves(&tree, "pem", 5);
+    progress.at("proved, with the role in the policy");
 }
 
 /// A running `doorward emulate`, ended when the test is.
