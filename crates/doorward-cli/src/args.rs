@@ -116,6 +116,9 @@ pub(crate) struct VerifyOptions {
     /// Don't fail for routes that could not be tested.
     #[arg(long)]
     pub(crate) allow_untested: bool,
+    /// Fail for what Clerk's own SDKs let pass as well, such as a token of another issuer under the right key.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Leave the PEM key out of the server's environment, so that it fetches its keys.
     #[arg(long, value_name = "HOW", default_value = "pem")]
     pub(crate) keys: Keys,

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments, options: &EmulateOptions) -> Outcome {
             say!("{}", serde_json::json!({ "schema": "doorward/emulate/v1", "ok": true, "findings": [], "url": running.url, "environment": variables }));
         } else {
             for (name, value) in emulator.environment() {
-                say!("export {name}='{}'", value.replace('\n', "\\n").replace('\'', ""));
+                say!("{}", export(&name, &value));
             }
         }
         let personas: Vec<String> = emulator.signer().directory().personas().map(|persona| persona.name.clone()).collect();
@@ -55,6 +55,11 @@ pub(crate) fn run(arguments: &Arguments, options: &EmulateOptions) -> Outcome {
         ended.map_err(|error| environment(&error))
     })?;
     Ok(Exit::Ok)
+}
+
+/// A line for a shell. Single quotes hold line breaks as they are, which a PEM key needs: Clerk's SDK does not undo `\\n`.
+pub(crate) fn export(name: &str, value: &str) -> String {
+    format!("export {name}='{}'", value.replace('\'', r"'\''"))
 }
 
 fn environment(error: &dyn std::fmt::Display) -> Failure {

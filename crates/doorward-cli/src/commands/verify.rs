@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Outcome;
 use crate::args::{Arguments, Keys, VerifyOptions};
+use crate::commands::emulate::export;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, BOLD, DIM, tell};
 use crate::project::{self, Project};
@@ -82,6 +83,7 @@ async fn attack(
     let plan_options = PlanOptions {
         allow_writes: options.allow_writes || matches!(server, Server::Started(_)),
         params: params(&options.params)?,
+        strict: options.strict,
         keys_fetched: options.keys == Keys::Jwks,
         ..PlanOptions::default()
     };
@@ -149,7 +151,12 @@ impl Server {
     ) -> Result<Self, Failure> {
         let mut environment = emulator.environment();
         if options.keys == Keys::Jwks {
-            environment.retain(|(name, _)| *name != policy.clerk.jwt_key_env);
+            // Empty and not absent: an env file of the project could put a real key in its place.
+            for (name, value) in &mut environment {
+                if *name == policy.clerk.jwt_key_env {
+                    value.clear();
+                }
+            }
         }
         if let Some(url) = &options.url {
             return Self::running(url, &environment, options.wait).await.map(Self::Running);
@@ -196,7 +203,7 @@ impl Server {
         })?;
         tell!("{BOLD}Start your server now, with this environment:{BOLD:#}\n");
         for (name, value) in environment {
-            tell!("export {name}='{}'", value.replace('\n', "\\n"));
+            tell!("{}", export(name, value));
         }
         tell!("\n{DIM}waiting for {} (at most {wait} s; Ctrl-C ends it){DIM:#}", base.url());
         let address = base.url();
