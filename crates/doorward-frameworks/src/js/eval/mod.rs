@@ -1,0 +1,307 @@
+//! Runs a program's start-up code on values that may be unknown.
+//!
+//! Modules are evaluated in the order Node would load them. Where a condition isn't known, both sides run, one after
+//! the other, and what they do is marked with the branch. Functions are entered when something calls them; functions
+//! given to code that isn't in the tree are assumed to be called, with unknown arguments.
+
+mod calls;
+mod expressions;
+mod members;
+mod modules;
+mod platform;
+mod statements;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use self::calls::unknown_args;
+use crate::js::ir::{Class, Export, Function, Span};
+use crate::js::program::{Program, Target};
+use crate::js::value::{Arg, Closure, External, Object, Place, Scope, Slot, Value};
+
+/// Enough for any start-up code; a program that needs more is reported and left unfinished.
+const MAX_STEPS: u64 = 5_000_000;
+/// What functions handed to foreign code may use, each.
+const MAX_GUESSED_STEPS: u64 = 200_000;
+/// Every level of the evaluator costs stack.
+const MAX_DEPTH: usize = 20_000;
+const MAX_CALL_DEPTH: usize = 80;
+/// How often one function may be entered from within itself.
+const MAX_RECURSION: usize = 3;
+
+/// The way through undecided conditions that leads to a place. A longer way starts with a shorter one.
+pub(crate) type Branch = Rc<[u32]>;
+
+/// A call, for the host.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    pub(crate) module: usize,
+    /// The whole call.
+    pub(crate) call: Span,
+    /// What is left of the last dot of the callee; the callee itself for plain calls.
+    pub(crate) object: Span,
+    /// Where the callee ends, which is where its name ends.
+    pub(crate) callee_end: usize,
+    /// The statement it stands in.
+    pub(crate) statement: Span,
+    pub(crate) branch: Branch,
+}
+
+impl Site {
+    pub(crate) fn place(&self) -> Place {
+        Place { module: self.module, span: self.call }
+    }
+}
+
+/// Says what packages mean.
+pub(crate) trait Host {
+    /// Whether the module in `file` is to be treated as the package with the returned name.
+    fn stands_for(&self, file: &str) -> Option<&'static str>;
+    /// A call of something from a package. `None`: nothing special.
+    fn call(&mut self, callee: &External, args: &[Arg], site: &Site) -> Option<Value>;
+    /// A method call on an object the host made.
+    fn method(&mut self, object: usize, name: &str, args: &[Arg], site: &Site) -> Value;
+    /// A method call on an object the host made, where the name isn't known.
+    fn computed_method(&mut self, object: usize, args: &[Arg], site: &Site);
+    /// An object the host made got a name, or left a function.
+    fn named(&mut self, object: usize, name: &str);
+    fn returned(&mut self, object: usize, module: usize, statement: Span, value: Span);
+    /// A call whose callee isn't known, but which is given a host object.
+    fn escaped(&mut self, object: usize, site: &Site);
+    /// Whether a function given to foreign code is certainly not start-up code.
+    fn is_handler(&self, function: &Function) -> bool;
+}
+
+/// What stopped the evaluation from knowing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Problem {
+    /// `require(variable)`.
+    DynamicImport(Place),
+    /// An import of a file that isn't there.
+    MissingModule(Place, String),
+    /// The program does too much at start-up.
+    TooComplex(Place),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Next,
+    Return,
+    Jump,
+    Throw,
+}
+
+struct Loaded {
+    scope: Rc<Scope>,
+    /// Holds `exports`.
+    cjs: Rc<Object>,
+}
+
+struct Frame {
+    module: usize,
+    statement: Span,
+    returned: Option<Value>,
+    function: Option<Arc<Function>>,
+    branch_base: usize,
+}
+
+pub(crate) struct Eval<'p, H> {
+    program: &'p Program,
+    pub(crate) host: H,
+    loaded: HashMap<usize, Rc<Loaded>>,
+    frames: Vec<Frame>,
+    branch: Vec<u32>,
+    branches: u32,
+    steps: u64,
+    limit: u64,
+    /// Whether it was told that the program is too complex.
+    told: bool,
+    /// How deep the evaluator itself is nested, so that no program can exhaust the stack.
+    depth: usize,
+    guessing: usize,
+    guessed: HashMap<*const Function, u32>,
+    entered: HashSet<*const Function>,
+    /// Classes of which there is an object.
+    made: HashSet<*const Class>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl<'p, H: Host> Eval<'p, H> {
+    pub(crate) fn new(program: &'p Program, host: H) -> Self {
+        Self {
+            program,
+            host,
+            loaded: HashMap::new(),
+            frames: Vec::new(),
+            branch: Vec::new(),
+            branches: 0,
+            steps: 0,
+            limit: MAX_STEPS,
+            told: false,
+            depth: 0,
+            guessing: 0,
+            guessed: HashMap::new(),
+            entered: HashSet::new(),
+            made: HashSet::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Loads a module and what it imports, unless that was done already.
+    pub(crate) fn load(&mut self, module: usize) {
+        if self.loaded.contains_key(&module) {
+            return;
+        }
+        let code = self.program.module(module);
+        let scope = Rc::new(Scope { is_function: true, depth: self.branch.len(), ..Scope::default() });
+        let exports = Value::Object(Rc::new(Object::default()));
+        let cjs = Rc::new(Object::default());
+        cjs.set("exports", exports.clone());
+        if !code.esm || code.typescript {
+            scope.declare("module", Value::Object(Rc::clone(&cjs)));
+            scope.declare("exports", exports);
+        }
+        scope.declare("require", Value::Require);
+        let folder = self.program.root().join(&code.file);
+        let folder = folder.parent().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+        scope.declare("__dirname", Value::text(&folder));
+        let meta = Object::default();
+        let path = self.program.root().join(&code.file).to_string_lossy().into_owned();
+        meta.set("url", Value::text(&format!("file://{path}")));
+        meta.set("filename", Value::text(&path));
+        meta.set("dirname", Value::text(&folder));
+        scope.declare("import.meta", Value::Object(Rc::new(meta)));
+        self.loaded.insert(module, Rc::new(Loaded { scope: Rc::clone(&scope), cjs }));
+        if self.host.stands_for(&code.file).is_some() {
+            return;
+        }
+        for import in &code.imports {
+            for (local, imported) in &import.bindings {
+                let slot = Slot::Import(Arc::clone(&import.source), imported.clone());
+                scope.vars.borrow_mut().insert(Arc::clone(local), slot);
+            }
+        }
+        self.hoist(&code.body, &scope, module);
+        let sources = code.imports.iter().map(|it| (&it.source, it.span));
+        let from = code.exports.iter().filter_map(|it| match it {
+            Export::From { source, span, .. } | Export::All { source, span } => Some((source, *span)),
+            Export::Local { .. } => None,
+        });
+        let mut all: Vec<(Arc<str>, Span)> =
+            sources.chain(from).map(|(source, span)| (Arc::clone(source), span)).collect();
+        all.sort_by_key(|(_, span)| span.start);
+        for (source, span) in all {
+            match self.program.resolve(module, &source) {
+                Target::Module(target) => self.load(target),
+                Target::Missing => self.problem(Problem::MissingModule(Place { module, span }, source.to_string())),
+                Target::Json(_) | Target::Package => {}
+            }
+        }
+        self.frames.push(Frame {
+            module,
+            statement: Span::default(),
+            returned: None,
+            function: None,
+            branch_base: self.branch.len(),
+        });
+        self.block(&code.body, &scope);
+        self.frames.pop();
+    }
+
+    /// Enters what a module exports and nothing has entered: something outside of the project may, such as a
+    /// command line framework, a cloud function or a container of dependencies.
+    pub(crate) fn sweep(&mut self, module: usize) {
+        let mut values = Vec::new();
+        let code = self.program.module(module);
+        if code.esm && !code.exports.is_empty() {
+            for name in self.export_names(module) {
+                values.extend(self.export(module, &name, &mut HashSet::new()));
+            }
+        } else {
+            let exports = self.cjs_exports(module);
+            if let Value::Object(object) = &exports {
+                values.extend(object.props.borrow().iter().map(|(_, value)| value.clone()));
+            }
+            values.push(exports);
+        }
+        for value in values {
+            match value {
+                Value::Function(closure) if closure.module == module => self.enter(&closure, None),
+                Value::Class(class) if class.module == module && !self.made.contains(&Arc::as_ptr(&class.class)) => {
+                    let unknown = class.class.constructor.as_ref().map(|it| unknown_args(it)).unwrap_or_default();
+                    let this =
+                        self.construct(&Value::Class(Rc::clone(&class)), &unknown, Span::default(), Span::default());
+                    let methods: Vec<Arc<str>> =
+                        class.class.methods.iter().filter(|it| !it.is_static).map(|it| Arc::clone(&it.name)).collect();
+                    for name in methods {
+                        if let Some((Value::Function(method), false)) = self.method(&class, &name, false) {
+                            self.enter(&method, Some(this.clone()));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn enter(&mut self, closure: &Rc<Closure>, this: Option<Value>) {
+        if !self.was_entered(&closure.function) && !self.host.is_handler(&closure.function) {
+            self.call_function(closure, this, &unknown_args(&closure.function));
+            // Nothing in the project calls it, still.
+            self.entered.remove(&Arc::as_ptr(&closure.function));
+        }
+    }
+
+    /// The modules loaded so far, without those that stand for a package.
+    pub(crate) fn read(&self) -> BTreeSet<usize> {
+        let ours = |at: &usize| self.host.stands_for(&self.program.module(*at).file).is_none();
+        self.loaded.keys().copied().filter(ours).collect()
+    }
+
+    pub(crate) fn host_stands_for(&self, file: &str) -> bool {
+        self.host.stands_for(file).is_some()
+    }
+
+    /// Whether anything called the function.
+    pub(crate) fn was_entered(&self, function: &Arc<Function>) -> bool {
+        self.entered.contains(&Arc::as_ptr(function))
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    fn module(&self) -> usize {
+        self.frames.last().map_or(0, |frame| frame.module)
+    }
+
+    fn place(&self, span: Span) -> Place {
+        Place { module: self.module(), span }
+    }
+
+    fn site(&self, call: Span, object: Span, callee_end: usize) -> Site {
+        let statement = self.frames.last().map_or(call, |frame| frame.statement);
+        Site { module: self.module(), call, object, callee_end, statement, branch: self.branch.as_slice().into() }
+    }
+
+    fn exhausted(&mut self, span: Span) -> bool {
+        self.steps += 1;
+        if self.steps >= MAX_STEPS && !self.told {
+            self.told = true;
+            let place = self.place(span);
+            self.problems.push(Problem::TooComplex(place));
+        }
+        self.steps >= self.limit
+    }
+
+    fn in_branch<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.branches += 1;
+        self.branch.push(self.branches);
+        let result = work(self);
+        self.branch.pop();
+        result
+    }
+}
