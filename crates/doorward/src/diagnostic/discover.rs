@@ -129,4 +129,8 @@ codes! {
     "DW2111" Warning "a guard comes after the routes"
     "Express runs middleware in the order of registration. A guard that is attached after the routes it is meant for never \
      runs for them. Move it above them."
+
+    "DW2112" Error "a middleware factory is used without being called"
+    "`requireAuth`, `clerkMiddleware` and `guard` make a middleware when they are called. Given as they are, they run as \
+     the middleware, make another one and never pass the request on: requests hang, or fail in ways that look random."
 }

@@ -14,6 +14,7 @@ use crate::walk::printable;
 
 pub(super) fn collect(reader: &mut Reader<'_>, roots: &[usize]) {
     calls(reader);
+    uncalled(reader);
     order_of_cors(reader, roots);
     bodies(reader);
     conditional(reader);
@@ -119,7 +120,11 @@ fn used_middleware(reader: &mut Reader<'_>) -> Vec<Place> {
                 let place = Place { module: layer.site.module, span: part.span };
                 let text = reader.text(place.module, place.span);
                 let alias = text.trim();
-                if !alias.contains("clerkMiddleware") && guards::sounds_like_auth(alias) {
+                let lower = alias.to_ascii_lowercase();
+                let promises =
+                    ["require", "protect", "guard", "ensure", "restrict", "only"].iter().any(|it| lower.contains(it));
+                let on_a_route = layer.kind != LayerKind::Use && guards::sounds_like_auth(alias);
+                if !lower.contains("clerkmiddleware") && (promises || on_a_route) {
                     let name = printable(&super::one_line(&super::callee(alias)));
                     report(
                         reader,
@@ -135,6 +140,34 @@ fn used_middleware(reader: &mut Reader<'_>) -> Vec<Place> {
         }
     }
     used
+}
+
+/// Factories of middleware that are given instead of what they make.
+fn uncalled(reader: &mut Reader<'_>) {
+    for at in 0..reader.eval.host.made.len() {
+        for layer in reader.layers(at) {
+            for part in parts(&layer.handlers) {
+                let Value::External(external) = &part.value else { continue };
+                let path = external.path();
+                let is_factory = matches!(
+                    path.as_slice(),
+                    ["@clerk/express", "requireAuth" | "clerkMiddleware"]
+                        | ["@clerk/clerk-sdk-node", "ClerkExpressRequireAuth" | "ClerkExpressWithAuth"]
+                        | ["doorward", "guard"]
+                );
+                if !is_factory {
+                    continue;
+                }
+                let name = path.last().copied().unwrap_or_default().to_owned();
+                report(
+                    reader,
+                    Place { module: layer.site.module, span: part.span },
+                    Diagnostic::new("DW2112", format!("`{name}` is used without being called"))
+                        .help(format!("write `{name}(…)`: it makes the middleware")),
+                );
+            }
+        }
+    }
 }
 
 /// Preflights carry no token: what refuses strangers must come after CORS.
@@ -175,16 +208,31 @@ fn bodies(reader: &mut Reader<'_>) {
     }
     let mut seen = HashSet::new();
     let mut places = BTreeSet::new();
+    let mut wrapped = BTreeSet::new();
     for at in 0..reader.eval.host.made.len() {
-        for Layer { handlers, .. } in reader.layers(at) {
+        for Layer { handlers, site, .. } in reader.layers(at) {
             for part in parts(&handlers) {
                 if let Value::Function(closure) = &part.value {
                     let mut body = guards::Body::default();
                     guards::scan(&mut reader.eval, closure, &mut body, &mut seen, 4);
                     places.extend(body.auth_object);
+                    if body.calls_guard.as_deref() == Some("@clerk/express.requireAuth") {
+                        wrapped.insert(Place { module: site.module, span: part.span });
+                    }
                 }
             }
         }
+    }
+    for place in wrapped {
+        report(
+            reader,
+            place,
+            Diagnostic::new(
+                "DW2101",
+                "this middleware calls `requireAuth()`, which is deprecated and answers 302 instead of 401",
+            )
+            .help("use a guard in its place"),
+        );
     }
     for place in places {
         report(
