@@ -120,6 +120,8 @@ pub(crate) struct Eval<'p, H> {
     /// How deep the evaluator itself is nested, so that no program can exhaust the stack.
     depth: usize,
     guessing: usize,
+    /// How many `try` blocks with a handler are being run.
+    trying: usize,
     guessed: HashMap<*const Function, u32>,
     entered: HashSet<*const Function>,
     /// Classes of which there is an object.
@@ -141,6 +143,7 @@ impl<'p, H: Host> Eval<'p, H> {
             told: false,
             depth: 0,
             guessing: 0,
+            trying: 0,
             guessed: HashMap::new(),
             entered: HashSet::new(),
             made: HashSet::new(),

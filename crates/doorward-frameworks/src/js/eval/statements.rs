@@ -164,7 +164,9 @@ impl<H: Host> Eval<'_, H> {
                 }
             }
             StmtKind::Try(block, handler, finalizer) => {
+                self.trying += usize::from(handler.is_some());
                 let flow = self.inner(block, scope);
+                self.trying -= usize::from(handler.is_some());
                 if let Some((pattern, body)) = handler {
                     let scope = self.child(scope);
                     if let Some(pattern) = pattern {
@@ -318,7 +320,14 @@ impl<H: Host> Eval<'_, H> {
     pub(super) fn set_member(&mut self, object: &Value, name: &str, value: Value) {
         for object in object.each() {
             match object {
-                Value::Object(object) => object.set(name, value.clone()),
+                Value::Object(object) => match object.get(name) {
+                    // A flag that an undecided branch sets, or one that comes after something that may throw, may be
+                    // either.
+                    Some(old @ Value::Bool(_)) if !self.branch.is_empty() || self.trying > 0 => {
+                        object.set(name, old.or(value.clone()))
+                    }
+                    _ => object.set(name, value.clone()),
+                },
                 Value::Function(closure) => closure.props.set(name, value.clone()),
                 Value::Class(class) => class.statics.set(name, value.clone()),
                 _ => {}
