@@ -323,7 +323,10 @@ impl<H: Host> Eval<'_, H> {
                 Value::Object(object) => match object.get(name) {
                     // A flag that an undecided branch sets, or one that comes after something that may throw, may be
                     // either.
-                    Some(old @ Value::Bool(_)) if !self.branch.is_empty() || self.trying > 0 => {
+                    Some(old)
+                        if (!self.branch.is_empty() || self.trying > 0)
+                            && old.each().iter().all(|it| matches!(it, Value::Bool(_))) =>
+                    {
                         object.set(name, old.or(value.clone()))
                     }
                     _ => object.set(name, value.clone()),
