@@ -325,6 +325,18 @@ fn a_pinned_answer_holds_or_is_named_with_its_place() {
     }
 }
 
+#[test]
+fn hostile_names_of_personas_act_on_no_terminal() {
+    let name = "a\\u001b[2J\\u202e";
+    let persona = format!("[[persona]]\nname = \"{name}\"\n");
+    let pinned = format!("[[expect]]\nas = \"{name}\"\ncall = \"GET /orders\"\nstatus = 418\n");
+    let tree = target(&format!("{OPEN_POLICY}\n{persona}\n{pinned}"));
+    let run = verified(&tree, "open");
+    run.ends(1).says(&["expected  418", "a\\u{1b}[2J"]).never_says(&["\u{1b}", "\u{202e}"]);
+    tree.edit("doorward.toml", "status = 418", "status = 200");
+    verified(&tree, "open").ends(0);
+}
+
 // ---- plan, apply, undo
 
 #[test]
@@ -410,6 +422,43 @@ fn undo_takes_back_what_was_applied_and_nothing_else() {
 }
 
 #[test]
+fn undo_restores_nothing_outside_the_tree() {
+    let outer = Tree::of(&[("victim.js", "mine")]);
+    for (path, text) in [MANIFEST, APP] {
+        outer.write(&format!("shop/{path}"), text);
+    }
+    outer.run(&["--root", "shop", "plan", "--yes"]).ends(0);
+    outer.run(&["--root", "shop", "apply", "--yes"]).ends(0);
+    let record = outer.read("shop/.doorward/undo.json");
+    outer.write("shop/.doorward/undo.json", &record.replace("\"path\":\"app.js\"", "\"path\":\"../victim.js\""));
+    refused(&outer, &["undo", "--root", "shop"], 5, &["`../victim.js` leads out of the project", "help:"]);
+    outer.write("shop/.doorward/undo.json", &record);
+    outer.run(&["--root", "shop", "undo"]).ends(0);
+    assert_eq!(outer.read("shop/app.js"), APP.1);
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_read_or_written_through_a_link_that_leads_out() {
+    use std::os::unix::fs::symlink;
+    let outer = Tree::of(&[("elsewhere/policy.toml", OPEN_POLICY)]);
+    for (path, text) in [MANIFEST, APP] {
+        outer.write(&format!("shop/{path}"), text);
+    }
+    let policy = outer.path().join("shop/doorward.toml");
+    symlink("../elsewhere/policy.toml", &policy).unwrap();
+    for verb in ["check", "plan", "verify"] {
+        refused(&outer, &[verb, "--root", "shop"], 4, &["`doorward.toml` leads out of the project"]);
+    }
+    std::fs::remove_file(&policy).unwrap();
+    outer.write("shop/doorward.toml", POLICY);
+    symlink("../elsewhere", outer.path().join("shop/.doorward")).unwrap();
+    refused(&outer, &["plan", "--root", "shop"], 4, &["leads out of the project"]);
+    std::fs::remove_file(outer.path().join("shop/.doorward")).unwrap();
+    outer.run(&["--root", "shop", "plan"]).ends(0);
+}
+
+#[test]
 fn a_lock_that_can_not_be_read_fails_the_check() {
     let tree = shop_with(POLICY);
     refused(&tree, &["check", "--locked"], 2, &["there is no `doorward.lock.json`", "`doorward apply`"]);
@@ -446,16 +495,20 @@ const servers = {
   garbage: () => net.createServer((socket) => socket.on('error', () => {}).end('SSH-2.0-nonsense\r\n')),
   'dies-later': () => http.createServer((req, res) => (++seen > 3 ? process.exit(1) : res.writeHead(200, json).end('{}'))),
 };
-const how = process.argv[2];
+const [how, mark] = process.argv.slice(2);
+const up = () => mark && require('node:fs').writeFileSync(mark, String(port));
 if (how === 'silent') setInterval(() => {}, 1000);
 if (how === 'dies') {
   console.error(`\u001b[2Jthe key is ${process.env.CLERK_SECRET_KEY}`);
   process.exit(3);
 }
-servers[how]?.().listen(port, '127.0.0.1');
+servers[how]?.().listen(port, '127.0.0.1', up);
 "#;
 
-const START: &[&str] = &["verify", "--wait", "2", "--start"];
+const START: &[&str] = &["verify", "--wait", "20", "--start"];
+
+/// For servers that never come up.
+const START_SOON: &[&str] = &["verify", "--wait", "2", "--start"];
 
 fn target(policy: &str) -> Tree {
     let tree = shop_with(policy);
@@ -471,20 +524,13 @@ fn verified(tree: &Tree, how: &str) -> Run {
 #[test]
 fn a_server_that_does_not_come_up_is_a_problem_of_the_environment() {
     let tree = target(POLICY);
-    let check = |command: &str, texts: &[&str]| refused(&tree, &[START, &[command]].concat(), 4, texts);
+    let check = |command: &str, texts: &[&str]| refused(&tree, &[START_SOON, &[command]].concat(), 4, texts);
     check("no-such-program --flag", &["can't run `no-such-program`", "check the `start` command"]);
     check("node test/target.cjs silent", &["did not answer", "within 2s", "PORT", "--wait"]);
     check("node test/target.cjs garbage", &["does not speak HTTP", "PORT"]);
     let died =
         check("node test/target.cjs dies", &["ended (exit status: 3)", "its last words", "the key is [redacted]"]);
     died.never_says(&["\u{1b}", &["sk", "test", ""].join("_")]);
-}
-
-#[test]
-fn a_server_that_never_answers_is_given_up() {
-    let started = Instant::now();
-    verified(&target(POLICY), "hangs").ends(4).says(&["did not answer", "--wait"]);
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -526,6 +572,53 @@ fn a_server_that_dies_half_way_is_not_proved() {
     let document =
         only_reads(&tree, &[&["--json"], START, &["node test/target.cjs dies-later"]].concat()).ends(1).json();
     assert_ne!(document["summary"]["proved"], 2, "{document}");
+}
+
+/// Whether anything still listens where a server was told to.
+fn is_gone(tree: &Tree) -> bool {
+    let address = format!("127.0.0.1:{}", tree.read("test/mark"));
+    (0..50).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        std::net::TcpStream::connect(&address).is_err()
+    })
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up_and_ended() {
+    let tree = target(POLICY);
+    let started = Instant::now();
+    let run = tree.run(&[START_SOON, &["node test/target.cjs hangs test/mark"]].concat());
+    run.ends(4).says(&["did not answer", "--wait"]);
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert!(is_gone(&tree));
+}
+
+#[test]
+fn a_server_is_ended_with_its_test() {
+    let tree = target(OPEN_POLICY);
+    tree.run(&[START, &["node test/target.cjs open test/mark"]].concat()).ends(0);
+    assert!(is_gone(&tree));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_takes_its_server_with_it() {
+    let tree = target(OPEN_POLICY);
+    let mut run = support::doorward(tree.path())
+        .args(["verify", "--start", "node test/target.cjs hangs test/mark"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    for _ in 0..200 {
+        if std::fs::read_to_string(tree.path().join("test/mark")).is_ok_and(|port| !port.is_empty()) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let id = run.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    assert!(is_gone(&tree));
 }
 
 #[test]
@@ -581,4 +674,22 @@ fn a_command_line_that_is_wrong_is_refused_in_words() {
         only_reads(&tree, arguments).ends(2).says(&["--help"]);
     }
     only_reads(&tree, &["--help"]).ends(0);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_reason_to_panic() {
+    let tree = shop_with(POLICY);
+    for arguments in [&["discover"][..], &["--json", "discover"], &["check"], &["plan"], &["explain", "DW1001"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let child = support::doorward(tree.path())
+            .args(arguments)
+            .stdout(writer)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code().is_some_and(|code| code < 2) && !err.contains("panicked"), "{arguments:?}: {err}");
+    }
 }
