@@ -149,6 +149,7 @@ fn express_itself_agrees() {
     std::fs::write(input.path(), serde_json::to_string(&asked).unwrap()).unwrap();
     let output =
         Command::new("node").arg(tests.join("oracle/compare.mjs")).arg(input.path()).output().expect("node runs");
+    println!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(
         output.status.success(),
         "{}{}",
@@ -159,7 +160,8 @@ fn express_itself_agrees() {
 
 fn routes(inventory: &Inventory) -> Vec<Value> {
     let all = inventory.apps.iter().flat_map(|it| &it.routes);
-    all.map(|it| json!({ "method": it.method.as_str(), "path": it.path.to_string() })).collect()
+    all.map(|it| json!({ "method": it.method.as_str(), "path": it.path.to_string(), "state": state(it.guard.state) }))
+        .collect()
 }
 
 #[test]

@@ -1,12 +1,14 @@
 // Loads projects under the real Express and compares what they register with what was discovered.
 //
-// node compare.mjs INPUT, where INPUT is a JSON file with a list of { folder, major, routes: [{ method, path }] }.
+// node compare.mjs INPUT, where INPUT is a JSON file with a list of { folder, major, routes: [{ method, path, state }] }.
 // Registrations are recorded while the project loads, and matched with the layers Express made of them: an example
-// request is built from each discovered route, and Express's own matchers say what it would reach.
+// request is built from each discovered route, and Express's own matchers say what it would reach. Projects without
+// stand-ins are also asked: a stranger must be refused by routes said to be guarded, and by no route said to be open.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import Module, { createRequire, register } from 'node:module';
 import path from 'node:path';
+import http from 'node:http';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const [, self, input, only] = process.argv;
@@ -144,6 +146,44 @@ const example = (template) =>
     .replace(/\{\*[^}]+\}/g, 'zq/8')
     .replace(/\{[^}]+\}/g, '7');
 
+/** Whether a project's own files import nothing but Express, each other and the platform. */
+const isWhole = (folder) =>
+  fs
+    .readdirSync(folder, { recursive: true })
+    .filter((it) => it.endsWith('.js'))
+    .every((it) => {
+      const text = fs.readFileSync(path.join(folder, it), 'utf8');
+      const sources = [...text.matchAll(/(?:from |import |require\()'([^']+)'/g)].map(([, source]) => source);
+      return sources.every((source) => source === 'express' || source.startsWith('.') || Module.isBuiltin(source));
+    });
+
+/** The status a stranger gets. */
+const ask = (port, method, url) =>
+  new Promise((done) => {
+    const request = http.request({ port, method: method === 'ALL' ? 'GET' : method, path: url, timeout: 1000 }, (answer) => {
+      answer.resume();
+      done(answer.statusCode);
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => done(0));
+    request.end();
+  });
+
+let answered = 0;
+async function askAll(name, app, folder, routes) {
+  if (!isWhole(folder)) return;
+  const server = await new Promise((done) => {
+    const started = app.listen(0, '127.0.0.1', () => done(started));
+  });
+  for (const { method, path: template, state } of routes.filter((it) => it.state !== 'unsure')) {
+    const status = await ask(server.address().port, method, example(template));
+    const refused = [302, 401, 403].includes(status);
+    if (refused !== (state === 'guarded')) console.log(`! ${name}: ${method} ${template} is ${state}, but a stranger gets ${status}`);
+    answered += 1;
+  }
+  server.close();
+}
+
 let compared = 0;
 for (const { folder, major: wanted, routes } of asked.filter((it) => it.major === major)) {
   const name = path.basename(folder);
@@ -167,6 +207,7 @@ for (const { folder, major: wanted, routes } of asked.filter((it) => it.major ==
     console.log(`! ${name}, Express ${wanted}: ${leaf.method} ${shown} is there, but was not discovered`);
   }
   compared += real.length;
+  await askAll(`${name}, Express ${wanted}`, app, folder, routes);
 }
-console.log(`= Express ${major}: ${compared} registrations compared`);
+console.log(`= Express ${major}: ${compared} registrations compared, ${answered} requests answered`);
 process.exit(0);
