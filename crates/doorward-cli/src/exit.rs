@@ -32,8 +32,10 @@ impl From<Exit> for ExitCode {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
+    /// Plain text: what colours and marks it is the output's affair.
     pub(crate) message: String,
     pub(crate) help: Option<String>,
+    /// What is wrong in detail. They are shown under the message.
     pub(crate) findings: Vec<Diagnostic>,
     pub(crate) questions: Vec<Question>,
 }

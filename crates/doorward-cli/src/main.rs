@@ -32,20 +32,20 @@ fn main() -> std::process::ExitCode {
     };
     match outcome {
         Ok(exit) => exit.into(),
-        Err(failure) => report(&failure, json, arguments.command.name()),
+        Err(failure) => report(&failure, json, &arguments),
     }
 }
 
-fn report(failure: &Failure, json: bool, verb: &str) -> std::process::ExitCode {
+fn report(failure: &Failure, json: bool, arguments: &Arguments) -> std::process::ExitCode {
     if json {
         output::json(
-            verb,
+            arguments.command.name(),
             false,
             &failure.findings,
-            &serde_json::json!({ "error": failure.message, "questions": failure.questions }),
+            &serde_json::json!({ "error": failure.message, "help": failure.help, "questions": failure.questions }),
         );
     }
-    output::failure(failure);
+    output::failure(failure, &arguments.root);
     failure.exit.into()
 }
 

@@ -127,8 +127,11 @@ fn one(finding: &Diagnostic, sources: &BTreeMap<&str, Option<String>>) -> String
 }
 
 /// Why a run stopped, on stderr.
-pub(crate) fn failure(failure: &Failure) {
+pub(crate) fn failure(failure: &Failure, root: &Path) {
     tell!("{RED}error{RED:#}: {}", clean(&failure.message));
+    if !failure.findings.is_empty() {
+        tell!("\n{}\n", findings(root, &failure.findings).trim_end());
+    }
     if let Some(help) = &failure.help {
         tell!("  {CYAN}help{CYAN:#}: {}", clean(help));
     }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use doorward::diagnostic::Diagnostic;
 use doorward::policy::Policy;
 use doorward_frameworks::{Analysis, DiscoverOptions};
 
@@ -52,13 +51,9 @@ impl Project {
     }
 }
 
-pub(crate) fn parse(text: &str, root: &Path) -> Result<Policy, Failure> {
-    Policy::parse(POLICY, text).map_err(|findings| broken(findings, root))
-}
-
-fn broken(findings: Vec<Diagnostic>, root: &Path) -> Failure {
-    let text = crate::output::findings(root, &findings);
-    Failure::new(Exit::Usage, format!("`{POLICY}` can't be used\n\n{}", text.trim_end())).findings(findings)
+pub(crate) fn parse(text: &str, _root: &Path) -> Result<Policy, Failure> {
+    Policy::parse(POLICY, text)
+        .map_err(|findings| Failure::new(Exit::Usage, format!("`{POLICY}` can't be used")).findings(findings))
 }
 
 /// The command that starts an app, as its manifest names it.

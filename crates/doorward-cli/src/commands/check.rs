@@ -14,8 +14,7 @@ pub(crate) fn run(arguments: &Arguments, options: &CheckOptions) -> Outcome {
     let analysis = project.analysis()?;
     let lock = match project.read(LOCK)? {
         Some(text) => Some(Lock::parse(LOCK, &text).map_err(|finding| {
-            let text = output::findings(&project.root, std::slice::from_ref(&finding));
-            Failure::new(Exit::Usage, format!("`{LOCK}` can't be used\n\n{}", text.trim_end())).findings(vec![*finding])
+            Failure::new(Exit::Usage, format!("`{LOCK}` can't be used")).findings(vec![*finding])
         })?),
         None if options.locked => {
             return Err(Failure::new(Exit::Usage, format!("there is no `{LOCK}`"))
