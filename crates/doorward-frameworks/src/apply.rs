@@ -215,20 +215,31 @@ fn new_file_permissions() -> Option<fs::Permissions> {
     None
 }
 
-/// The place of a path of the tree. Refuses absolute paths, `..`, and folders that are links to somewhere else, so
-/// that a hostile tree can't make us write outside it.
+/// The place of a path of the tree. Refuses absolute paths, `..`, and links to somewhere else, so that a hostile tree
+/// can't make us write outside it; Git's own folder, whose settings run commands; and links in our own folder, which
+/// holds none.
 fn inside(root: &Path, path: &str) -> Result<PathBuf, ApplyError> {
     let outside = || ApplyError::Outside(path.to_owned());
     let relative = Path::new(path);
     if path.is_empty() || !relative.components().all(|part| matches!(part, Component::Normal(_))) {
         return Err(outside());
     }
+    let is_git = |part: Component<'_>| part.as_os_str().to_string_lossy().to_ascii_lowercase().starts_with(".git");
+    // Files such as `.gitignore` are ordinary; `.git` and what file systems take for it (`.git.`, `.git `) are not.
+    let is_git_folder = |part: Component<'_>| {
+        is_git(part) && part.as_os_str().to_string_lossy().trim_end_matches(['.', ' ', ':']).len() == 4
+    };
+    if relative.components().any(is_git_folder) {
+        return Err(outside());
+    }
+    let is_state = relative.starts_with(STATE);
     let problem = |error| ApplyError::Io { path: path.to_owned(), error };
     let real_root = fs::canonicalize(root).map_err(problem)?;
     let mut at = real_root.clone();
     for part in relative.components() {
         at.push(part);
         match fs::symlink_metadata(&at) {
+            Ok(it) if it.file_type().is_symlink() && is_state => return Err(outside()),
             Ok(it) if it.file_type().is_symlink() => {
                 at = fs::canonicalize(&at).map_err(problem)?;
                 if !at.starts_with(&real_root) {
@@ -311,7 +322,7 @@ mod tests {
     fn nothing_is_written_outside_the_tree() {
         let tree = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
-        for path in ["../x", "/x", "a/../../x", ""] {
+        for path in ["../x", "/x", "a/../../x", "", ".git/config", "sub/.GIT/hooks/x"] {
             assert!(matches!(apply(tree.path(), &plan(&[(path, None, "x")])), Err(ApplyError::Outside(_))), "{path}");
         }
         #[cfg(unix)]
@@ -320,7 +331,7 @@ mod tests {
             assert!(matches!(apply(tree.path(), &plan(&[("link/x", None, "x")])), Err(ApplyError::Outside(_))));
             assert!(!elsewhere.path().join("x").exists());
         }
-        apply(tree.path(), &plan(&[("sub/x", None, "x")])).unwrap();
+        apply(tree.path(), &plan(&[("sub/x", None, "x"), (".gitignore", None, "x")])).unwrap();
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub(crate) struct Emitted {
 pub fn plan(analysis: &Analysis, policy: &Policy, read: &dyn Fn(&str) -> Option<String>) -> Plan {
     let mut changes = BTreeMap::new();
     let mut order = Vec::new();
-    let mut findings = Vec::new();
+    let mut findings = policy.unknown_apps(&analysis.inventory);
     for (app, source) in analysis.inventory.apps.iter().zip(&analysis.sources) {
         let resolution = policy.resolve(&app.routes);
         // A route without a rule is closed by this very plan, so here it is something to know, not an obstacle.
@@ -113,7 +113,7 @@ pub fn plan(analysis: &Analysis, policy: &Policy, read: &dyn Fn(&str) -> Option<
     lock(analysis, policy, read, &mut changes, &mut findings);
     if !analysis.inventory.unresolved.is_empty() {
         let count = analysis.inventory.unresolved.len();
-        let message = format!("{count} places could not be read, and routes made there get no guard from this plan");
+        let message = format!("routes made in places that could not be read ({count}) get no guard from this plan");
         findings.push(Diagnostic::new("DW3007", message).help("run `doorward discover` to see each of them"));
     }
     findings.extend(advice(policy));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::{Diagnostic, Location};
+use crate::diagnostic::{Diagnostic, Location, Severity};
 use crate::inventory::{GuardAsk, GuardState, Inventory, Route, RouteId};
 use crate::policy::{Access, Policy, Rule};
 
@@ -100,12 +100,19 @@ pub fn check(inventory: &Inventory, policy: &Policy, lock: Option<&Lock>) -> Vec
         for (route, effective) in app.routes.iter().zip(&resolution.routes) {
             if let Some(rule) = effective.rule {
                 findings.extend(compare(route, rule));
-            } else if route.guard.state == GuardState::Open {
-                findings.push(open(route, "no rule names it, so it counts as signed-in"));
             }
         }
-        findings.extend(resolution.findings);
+        findings.extend(resolution.findings.into_iter().map(|mut finding| {
+            let is_open =
+                |route: &&Route| route.guard.state == GuardState::Open && Some(route.location()) == finding.location;
+            if finding.code == "DW1021" && app.routes.iter().any(|route| is_open(&route)) {
+                finding.severity = Severity::Critical;
+                finding.message.push_str(", and it answers strangers");
+            }
+            finding
+        }));
     }
+    findings.extend(policy.unknown_apps(inventory));
     if let Some(lock) = lock {
         drift(inventory, policy, lock, &mut findings);
     }
@@ -164,6 +171,8 @@ fn drift(inventory: &Inventory, policy: &Policy, lock: &Lock, findings: &mut Vec
             let is = now.apps.get(&app.name).and_then(|routes| routes.get(&route.id));
             let was = locked.and_then(|routes| routes.get(&route.id));
             let message = match (was, is) {
+                // That nobody has decided about it is told already.
+                (None, Some(LockedRoute { rule: None, .. })) => continue,
                 (None, _) => format!("`{}` is new since the lock was written", route.id),
                 (Some(was), Some(is)) if was != is => format!("`{}` is not what the lock says", route.id),
                 _ => continue,
@@ -275,7 +284,7 @@ mod tests {
         grown.apps[0].routes.push(inventory(vec![("GET /new", Guard::open())]).apps[0].routes[0].clone());
         let mut got = codes(&grown, Some(&lock));
         got.sort();
-        assert_eq!(got, ["DW1021", "DW4001", "DW4004"]);
+        assert_eq!(got, ["DW1021"]);
         grown.apps[0].routes.remove(1);
         assert!(codes(&grown, Some(&lock)).contains(&"DW4005".to_owned()));
     }

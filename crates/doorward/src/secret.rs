@@ -68,17 +68,22 @@ fn kind_of_word(word: &str) -> Option<&'static str> {
         .map(|(_, _, kind)| *kind)
 }
 
-/// Maximal runs of characters that keys are made of, cut at the last `=` so that `KEY=value` yields the value.
+/// Every run of characters that keys are made of, from each place inside it where a key could begin: at its start, and
+/// after `=`, `/`, `-`, `.`, `+` and `_`. A key that was found swallows the rest of its run.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut from = 0;
-    text.split(|c: char| !is_secret_char(c)).map(move |run| {
+    text.split(|c: char| !is_secret_char(c)).flat_map(move |run| {
         let at = from;
         from += run.len();
         // The separator's own length, whatever the character.
         from += text.get(from..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-        let trimmed = run.trim_end_matches('=');
-        let skip = trimmed.rfind('=').map_or(0, |equals| equals + 1);
-        (at + skip, run.get(skip..).unwrap_or(run))
+        let starts = std::iter::once(0).chain(run.match_indices(['=', '/', '-', '.', '+', '_']).map(|(at, _)| at + 1));
+        let mut found = false;
+        starts.filter_map(move |skip| run.get(skip..).map(|word| (at + skip, word))).take_while(move |(_, word)| {
+            let done = found;
+            found = kind_of_word(word).is_some();
+            !done
+        })
     })
 }
 
@@ -89,8 +94,15 @@ mod tests {
     #[test]
     fn a_secret_is_found_wherever_it_stands() {
         let key = format!("sk_live_{}", "Ab1".repeat(14));
-        for text in [format!("CLERK_SECRET_KEY={key}"), format!("é\"{key}\""), format!("Bearer {key}\n"), key.clone()]
-        {
+        for text in [
+            format!("CLERK_SECRET_KEY={key}"),
+            format!("é\"{key}\""),
+            format!("Bearer {key}\n"),
+            format!("/{key}"),
+            format!("a-{key}"),
+            format!("x.{key}/y"),
+            key.clone(),
+        ] {
             assert_eq!(kind(&text), Some("a secret key"));
             assert!(!redact(&text).contains("Ab1Ab1"), "{}", redact(&text));
         }

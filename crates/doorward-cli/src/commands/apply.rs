@@ -31,10 +31,12 @@ pub(crate) fn run(arguments: &Arguments, options: &ApplyOptions) -> Outcome {
             .help("run `doorward plan` again and look at the new diff"));
     }
     if !options.yes {
-        confirm(&plan)?;
+        confirm(&current)?;
     }
-    doorward_frameworks::apply(&project.root, &plan).map_err(failure)?;
-    finish(arguments, &project, options, &plan)
+    // The plan made just now, not the one on disk: the digest covers what is written, and only this one's findings
+    // are known to be its own.
+    doorward_frameworks::apply(&project.root, &current).map_err(failure)?;
+    finish(arguments, &project, options, &current)
 }
 
 fn finish(arguments: &Arguments, project: &Project, options: &ApplyOptions, plan: &Plan) -> Outcome {

@@ -106,4 +106,10 @@ pub(super) static CODES: &[Code] = &[
         severity: Error,
         story: "The rule binds a path parameter, but one of its routes has no parameter of that name. The binding could never hold, so nobody could call the route. Split the rule, or correct the name.",
     },
+    Code {
+        id: "DW1024",
+        title: "the policy names an app that is not there",
+        severity: Error,
+        story: "A section `[app.NAME]` has to carry the name that `doorward discover` prints, and its framework, if it is pinned, has to be the one found. Otherwise its settings would silently be nobody's.",
+    },
 ];

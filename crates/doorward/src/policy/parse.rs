@@ -185,6 +185,7 @@ impl Parser<'_> {
         });
         let clerk = self.section(table, "clerk").map(|clerk| self.clerk(clerk));
         let cors = self.section(table, "cors").map(|cors| self.cors(cors));
+        self.unique_personas(table);
         Policy {
             apps: apps.unwrap_or_default(),
             clerk: clerk.unwrap_or_default(),
@@ -253,7 +254,15 @@ impl Parser<'_> {
     fn variable(&mut self, name: &str, span: Option<Range<usize>>) {
         let well_formed = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
             && name.starts_with(|first: char| first.is_ascii_uppercase() || first == '_');
-        if !well_formed && secret::kind(name).is_none() {
+        // `verify` sets these variables for the server it starts; one of these would steer the server itself.
+        let steers = ["PATH", "HOME", "SHELL", "IFS", "PORT", "ENV", "BASH_ENV"].contains(&name)
+            || ["LD_", "DYLD_", "NODE_", "NPM_", "PYTHON", "GIT_", "RUST"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix));
+        if well_formed && steers {
+            let message = format!("`{name}` already means something to every program");
+            self.report("DW1003", message, span, "use a name of its own, such as CLERK_SECRET_KEY");
+        } else if !well_formed && secret::kind(name).is_none() {
             self.report(
                 "DW1003",
                 format!("`{}` is not the name of an environment variable", printable(name)),
@@ -404,7 +413,10 @@ impl Parser<'_> {
         let Some(section) = self.section(table, "bind") else { return Vec::new() };
         let mut binds = Vec::new();
         for (key, item) in section.iter() {
-            let param = key.strip_prefix("param:").filter(|name| !name.is_empty());
+            // Names that mean something else on an object of JavaScript would bind nothing.
+            let is_sound =
+                |name: &&str| !name.is_empty() && !matches!(*name, "__proto__" | "constructor" | "prototype");
+            let param = key.strip_prefix("param:").filter(is_sound);
             let claim = item.as_str().filter(|claim| OWNER_CLAIMS.contains(claim));
             match (param, claim) {
                 (Some(param), Some(claim)) => {
@@ -428,14 +440,32 @@ impl Parser<'_> {
         binds
     }
 
+    fn unique_personas(&mut self, table: &dyn TableLike) {
+        let mut seen = std::collections::BTreeSet::new();
+        for (persona, span) in self.each(table, "persona") {
+            let Some(name) = persona.get("name").and_then(Item::as_str) else { continue };
+            if !seen.insert(name.to_owned()) {
+                let message = format!("there are two personas `{}`", printable(name));
+                self.report("DW1010", message, span, "give each a name of its own");
+            }
+        }
+    }
+
     fn persona(&mut self, table: &dyn TableLike, span: Option<Range<usize>>) -> Option<Persona> {
         self.known(table, "[[persona]]", &["name", "org", "role", "permissions", "features", "plans"]);
         let Some(name) = self.string(table, "name").filter(|name| !name.is_empty()) else {
             self.report("DW1010", "a persona needs a `name`".into(), span, "");
             return None;
         };
-        let mut names = |key: &str| self.strings(table, key).into_iter().map(|(text, _)| text).collect();
+        let mut names =
+            |key: &str| -> Vec<String> { self.strings(table, key).into_iter().map(|(text, _)| text).collect() };
         let (permissions, features, plans) = (names("permissions"), names("features"), names("plans"));
+        let mut problems: Vec<AccessError> = permissions.iter().filter_map(|it| Access::permission(it).err()).collect();
+        problems.extend(table.get("role").and_then(Item::as_str).and_then(|role| Access::role(role).err()));
+        for problem in problems {
+            let code = if matches!(problem, AccessError::SystemPermission(_)) { "DW1012" } else { "DW1011" };
+            self.report(code, printable(&problem.to_string()), span.clone(), "");
+        }
         Some(Persona {
             name,
             org: self.string(table, "org"),
@@ -454,7 +484,9 @@ impl Parser<'_> {
         let call = call.as_deref().and_then(|call| call.split_once(' '));
         match (persona, call, status.filter(|status| (100..600).contains(status))) {
             (Some(persona), Some((method, path)), Some(status))
-                if path.starts_with('/') && !path.chars().any(char::is_control) =>
+                if method.bytes().all(|b| b.is_ascii_alphabetic())
+                    && path.starts_with('/')
+                    && !path.chars().any(char::is_control) =>
             {
                 Some(Expect {
                     persona,

@@ -38,6 +38,9 @@ pub struct Proposal {
     pub questions: Vec<Question>,
 }
 
+/// Where front ends run during development.
+const DEFAULT_PARTY: &str = "http://localhost:5173";
+
 /// Paths that are often meant for everyone. Only a reason to ask.
 const PUBLIC_WORDS: &[&str] = &[
     "health",
@@ -74,8 +77,10 @@ const ORG_PARAMS: &[(&str, &str)] = &[
 #[must_use]
 pub fn propose(app: &App, answers: &Answers) -> Proposal {
     let public_looking: Vec<&Route> = app.routes.iter().filter(|route| looks_public(route)).collect();
+    // Whatever a stranger could want to read may be named; what looks like it comes first.
+    let may_be_public = app.routes.iter().filter(|route| is_for_anyone(route) && !looks_public(route));
     let mut questions = Vec::new();
-    if !public_looking.is_empty() {
+    if app.routes.iter().any(is_for_anyone) {
         questions.push(Question {
             id: "public-routes".into(),
             text: "Which of these routes may be called by anyone?".into(),
@@ -83,7 +88,7 @@ pub fn propose(app: &App, answers: &Answers) -> Proposal {
                 .iter()
                 .map(|route| format!("{} ({}:{})", route.id, route.file, route.line))
                 .collect(),
-            choices: public_looking.iter().map(|route| route.id.to_string()).collect(),
+            choices: public_looking.iter().copied().chain(may_be_public).map(|route| route.id.to_string()).collect(),
             default: Vec::new(),
         });
     }
@@ -102,14 +107,14 @@ pub fn propose(app: &App, answers: &Answers) -> Proposal {
         text: "From which origins do your users sign in? Their tokens carry it as `azp`.".into(),
         evidence: vec!["without a list, a token of any sibling site is accepted".into()],
         choices: Vec::new(),
-        default: vec!["http://localhost:5173".into()],
+        default: vec![DEFAULT_PARTY.into()],
     });
     questions.push(Question {
         id: "cors-origins".into(),
         text: "Which browser origins call this API directly?".into(),
-        evidence: vec!["usually the same list; answer `none` if browsers never do".into()],
+        evidence: vec!["without CORS, browsers of other origins can't call; answer `none` if none ever should".into()],
         choices: Vec::new(),
-        default: Vec::new(),
+        default: answers.get("authorized-parties").cloned().unwrap_or_else(|| vec![DEFAULT_PARTY.into()]),
     });
     let text = render(app, &questions, &admins, answers);
     Proposal { text, questions }
@@ -125,7 +130,6 @@ fn answer<'a>(questions: &'a [Question], answers: &'a Answers, id: &str) -> &'a 
 fn render(app: &App, questions: &[Question], admins: &[PathTemplate], answers: &Answers) -> String {
     let parties = answer(questions, answers, "authorized-parties");
     let origins = match answer(questions, answers, "cors-origins") {
-        [] => parties,
         [one] if one == "none" => &[],
         given => given,
     };
@@ -270,12 +274,20 @@ fn neutral(segment: &Segment) -> bool {
     matches!(segment, Segment::Literal(text) if is_neutral(text))
 }
 
-fn looks_public(route: &Route) -> bool {
-    let is_one_of = |text: &str, words: &[&str]| words.contains(&text.to_ascii_lowercase().as_str());
-    let subject = literals(&route.path).find(|text| !is_neutral(text));
+fn is_one_of(text: &str, words: &[&str]) -> bool {
+    words.contains(&text.to_ascii_lowercase().as_str())
+}
+
+/// Reads that are neither administration nor one organization's own.
+fn is_for_anyone(route: &Route) -> bool {
     matches!(route.method.as_str(), "GET" | "HEAD")
         && !literals(&route.path).any(|text| is_one_of(text, ADMIN_WORDS))
         && !route.path.params().any(|name| ORG_PARAMS.iter().any(|(param, _)| *param == name))
+}
+
+fn looks_public(route: &Route) -> bool {
+    let subject = literals(&route.path).find(|text| !is_neutral(text));
+    is_for_anyone(route)
         && match subject {
             Some(text) => is_one_of(text, PUBLIC_WORDS),
             None => route.params.is_empty(),
@@ -300,8 +312,20 @@ fn admin_prefixes(routes: &[Route]) -> Vec<PathTemplate> {
     all.iter().filter(|path| !all.iter().any(|other| other != *path && path.starts_with(other))).cloned().collect()
 }
 
+/// A basic string of TOML. Whatever a reader could not see, or could take for something else, is escaped.
 fn quoted(text: &str) -> String {
-    toml_edit::Value::from(text).to_string().trim().to_owned()
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_ascii_graphic() || c == ' ' || (c.is_alphanumeric() && !c.is_control()) => out.push(c),
+            c => {
+                let _ = write!(out, "\\U{:08X}", u32::from(c));
+            }
+        }
+    }
+    out.push('"');
+    out
 }
 
 fn key(text: &str) -> String {

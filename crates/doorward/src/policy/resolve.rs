@@ -2,7 +2,7 @@
 
 use super::{BindSource, Policy, Rule, Selector};
 use crate::diagnostic::Diagnostic;
-use crate::inventory::{Route, RouteId};
+use crate::inventory::{Inventory, Route, RouteId};
 
 /// The rule in force on a route.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +31,31 @@ enum Closeness {
 }
 
 impl Policy {
+    /// Apps that the policy names and the inventory does not have, or has with another framework: settings that
+    /// nobody would ever read.
+    #[must_use]
+    pub fn unknown_apps(&self, inventory: &Inventory) -> Vec<Diagnostic> {
+        let known: Vec<&str> = inventory.apps.iter().map(|app| app.name.as_str()).collect();
+        let mut findings = Vec::new();
+        for (name, config) in &self.apps {
+            let app = inventory.apps.iter().find(|app| app.name == *name);
+            let wanted = config.framework.as_deref();
+            let message = match app {
+                None => format!("the policy speaks of an app `{}`, and there is none", name.escape_debug()),
+                Some(app) if wanted.is_some_and(|wanted| wanted != app.framework) => {
+                    format!(
+                        "the policy says that `{name}` is `{}`, and it is `{}`",
+                        wanted.unwrap_or_default().escape_debug(),
+                        app.framework
+                    )
+                }
+                Some(_) => continue,
+            };
+            findings.push(Diagnostic::new("DW1024", message).help(format!("the apps here are: {}", known.join(", "))));
+        }
+        findings
+    }
+
     /// Lays the rules over routes.
     ///
     /// A route that two rules name equally closely is a tie, and a rule that is in force nowhere is stale; both
@@ -62,7 +87,10 @@ impl Policy {
                 None => resolution.findings.push(
                     Diagnostic::new("DW1021", format!("no rule names `{}`", route.id))
                         .at(route.location())
-                        .help("add a rule to doorward.toml; without one the route counts as signed-in"),
+                        .help(format!(
+                            "decide in doorward.toml; without a rule it counts as signed-in:\n\n[[rule]]\nroutes = [\"{}\"]\naccess = \"signed-in\"",
+                            route.id
+                        )),
                 ),
                 Some(rule) => resolution.findings.extend(unbound(rule, route)),
             }

@@ -53,6 +53,13 @@ fn every_mistake_is_reported_at_its_line() {
     refuse("[clerk]\ncarriers = [\"cookie\"]\n", &[("DW1007", 3)]);
     refuse("rule = \"none\"\n", &[("DW1003", 2)]);
     refuse("[[rule\n", &[("DW1001", 2)]);
+    refuse("[clerk]\nsecret_key_env = \"LD_PRELOAD\"\n", &[("DW1003", 3)]);
+    refuse(
+        "[[rule]]\nprefix = \"/{o}\"\naccess = \"signed-in\"\nbind = { \"param:__proto__\" = \"org_id\" }\n",
+        &[("DW1013", 5)],
+    );
+    refuse("[[persona]]\nname = \"a\"\n[[persona]]\nname = \"a\"\n", &[("DW1010", 4)]);
+    refuse("[[persona]]\nname = \"a\"\npermissions = [\"org:sys_x:y\"]\n", &[("DW1012", 2)]);
 }
 
 #[test]
@@ -146,5 +153,9 @@ fn a_proposal_is_a_valid_policy_that_names_every_route_and_opens_only_what_was_c
         assert_eq!(open, public);
     }
     let asked: Vec<_> = propose(&app, &Answers::new()).questions.into_iter().map(|it| (it.id, it.choices)).collect();
-    assert_eq!(asked[0].1, ["GET /health", "GET /products", "GET /products/{id}", "GET /"]);
+    assert_eq!(
+        asked[0].1,
+        ["GET /health", "GET /products", "GET /products/{id}", "GET /", "GET /orders", "GET /api/v1/{x}"],
+        "what looks public comes first; administration, organizations and writes are never offered"
+    );
 }
