@@ -28,6 +28,39 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// The first signal that asks this process to end, as the exit code that tells of it.
+///
+/// From this call on signals no longer end the process by themselves, so that what it has started or written can be
+/// taken away first.
+#[cfg(unix)]
+pub(crate) fn signals() -> std::io::Result<impl Future<Output = i32>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => INTERRUPTED,
+            _ = terminate.recv() => 143,
+            _ = hangup.recv() => 129,
+        }
+    })
+}
+
+#[cfg(not(unix))]
+pub(crate) fn signals() -> std::io::Result<impl Future<Output = i32>> {
+    Ok(async {
+        // Without a handler the process ends by itself.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        INTERRUPTED
+    })
+}
+
+/// What a shell reports of a process that Ctrl-C has ended.
+pub(crate) const INTERRUPTED: i32 = 130;
+
 /// A run that could not do its work.
 #[derive(Debug)]
 pub(crate) struct Failure {

@@ -3,12 +3,13 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use doorward::policy::Policy;
 use doorward_emulator::{Emulator, EmulatorConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
 use crate::args::{Arguments, EmulateOptions};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, INTERRUPTED, signals};
 use crate::output::{BOLD, DIM, say, tell};
 use crate::project::Project;
 
@@ -29,7 +30,8 @@ pub(crate) fn run(arguments: &Arguments, options: &EmulateOptions) -> Outcome {
     let config = policy.as_ref().map(EmulatorConfig::for_policy).unwrap_or_default();
     let config = EmulatorConfig { port: options.port, ..config };
     let runtime = tokio::runtime::Runtime::new().map_err(|error| environment(&error))?;
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
+        let signal = signals().map_err(|error| environment(&error))?;
         let emulator = Emulator::start(config).await.map_err(|error| environment(&error))?;
         let running = Running { url: emulator.url(), control: emulator.control_token().reveal().to_owned() };
         announce(&project.root, &running)?;
@@ -37,10 +39,10 @@ pub(crate) fn run(arguments: &Arguments, options: &EmulateOptions) -> Outcome {
         // instance that exists only while this process does, so they are printed as they are.
         if arguments.json {
             let variables: serde_json::Map<String, serde_json::Value> =
-                emulator.environment().into_iter().map(|(name, value)| (name, value.into())).collect();
+                variables(&emulator, policy.as_ref()).into_iter().map(|(name, value)| (name, value.into())).collect();
             say!("{}", serde_json::json!({ "schema": "doorward/emulate/v1", "ok": true, "findings": [], "url": running.url, "environment": variables }));
         } else {
-            for (name, value) in emulator.environment() {
+            for (name, value) in variables(&emulator, policy.as_ref()) {
                 say!("{}", export(&name, &value));
             }
         }
@@ -49,12 +51,31 @@ pub(crate) fn run(arguments: &Arguments, options: &EmulateOptions) -> Outcome {
         tell!("personas: {}", personas.join(", "));
         tell!("{DIM}curl -H \"Authorization: Bearer $(doorward token --as admin)\" http://localhost:3000/…{DIM:#}");
         tell!("Ctrl-C ends it, and its keys with it.");
-        let ended = tokio::signal::ctrl_c().await;
+        let code = signal.await;
         let _ = std::fs::remove_file(project.root.join(doorward_frameworks::STATE).join(RUNNING));
         emulator.shutdown().await;
-        ended.map_err(|error| environment(&error))
+        Ok(code)
     })?;
-    Ok(Exit::Ok)
+    match code {
+        // Ctrl-C is how it is meant to end.
+        INTERRUPTED => Ok(Exit::Ok),
+        code => std::process::exit(code),
+    }
+}
+
+/// What a server needs to trust this Clerk.
+///
+/// A policy's own list of authorized parties is written into the project, and the variable would take its place: it
+/// is empty then, which counts as unset, so that the list in the project is the one in force.
+pub(crate) fn variables(emulator: &Emulator, policy: Option<&Policy>) -> Vec<(String, String)> {
+    let listed = policy.is_some_and(|policy| !policy.clerk.authorized_parties.is_empty());
+    let mut variables = emulator.environment();
+    for (name, value) in &mut variables {
+        if listed && name == "CLERK_AUTHORIZED_PARTIES" {
+            value.clear();
+        }
+    }
+    variables
 }
 
 /// A line for a shell. Single quotes hold line breaks as they are, which a PEM key needs: Clerk's SDK does not undo `\\n`.

@@ -15,8 +15,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Outcome;
 use crate::args::{Arguments, Keys, VerifyOptions};
-use crate::commands::emulate::export;
-use crate::exit::{Exit, Failure};
+use crate::commands::emulate::{export, variables};
+use crate::exit::{Exit, Failure, signals};
 use crate::output::{self, BOLD, DIM, tell};
 use crate::project::{self, Project};
 
@@ -27,16 +27,18 @@ pub(crate) fn run(arguments: &Arguments, options: &VerifyOptions) -> Outcome {
     let app = choose(&analysis.inventory.apps, options.app.as_deref())?;
     let cases = doorward_probe::cases().map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Environment, error.to_string()))?;
-    let report = runtime.block_on(async {
+    let ended = runtime.block_on(async {
+        let signal = signals().map_err(|error| Failure::new(Exit::Environment, error.to_string()))?;
         let work = attack(&project, &policy, app, &cases, options);
         tokio::select! {
-            report = work => report.map(Some),
-            _ = tokio::signal::ctrl_c() => Ok(None),
+            report = work => report.map(Ended::Done),
+            code = signal => Ok(Ended::Signal(code)),
         }
     })?;
-    let Some(report) = report else {
+    let report = match ended {
+        Ended::Done(report) => report,
         // The target was killed with the work that held it.
-        std::process::exit(130);
+        Ended::Signal(code) => std::process::exit(code),
     };
     let has_untested = report.routes.iter().any(|route| route.verdict == Verdict::Untested);
     let exit = if report.failed() || report.routes.is_empty() || (has_untested && !options.allow_untested) {
@@ -51,6 +53,12 @@ pub(crate) fn run(arguments: &Arguments, options: &VerifyOptions) -> Outcome {
         matrix::show(&project.root, &report, &cases, options.allow_untested);
     }
     Ok(exit)
+}
+
+/// How the work came to its end.
+enum Ended {
+    Done(Report),
+    Signal(i32),
 }
 
 fn choose<'a>(apps: &'a [App], name: Option<&str>) -> Result<&'a App, Failure> {
@@ -149,7 +157,7 @@ impl Server {
         emulator: &Emulator,
         options: &VerifyOptions,
     ) -> Result<Self, Failure> {
-        let mut environment = emulator.environment();
+        let mut environment = variables(emulator, Some(policy));
         if options.keys == Keys::Jwks {
             // Empty and not absent: an env file of the project could put a real key in its place.
             for (name, value) in &mut environment {
