@@ -136,9 +136,14 @@ fn indent_of(text: &str) -> &str {
     })
 }
 
+/// What stands for a key that only its owner has.
+const PLACEHOLDER: &str = "your_clerk_key_here";
+
 /// One variable of `.env.example`: its comment and its name.
 struct Variable {
     name: String,
+    /// What stands for the value.
+    placeholder: &'static str,
     comment: &'static str,
     required: bool,
 }
@@ -147,22 +152,26 @@ fn variables(policy: &Policy) -> Vec<Variable> {
     let mut all = vec![
         Variable {
             name: policy.clerk.publishable_key_env.clone(),
+            placeholder: PLACEHOLDER,
             comment: "Clerk Dashboard > API keys > Publishable key. Not secret; the server reads the issuer from it.",
             required: true,
         },
         Variable {
             name: policy.clerk.secret_key_env.clone(),
+            placeholder: PLACEHOLDER,
             comment: "Clerk Dashboard > API keys > Secret keys. Secret: server only.",
             required: true,
         },
         Variable {
             name: policy.clerk.jwt_key_env.clone(),
+            placeholder: PLACEHOLDER,
             comment: "Clerk Dashboard > API keys > JWKS public key (PEM). Optional: verifies tokens without a network call.",
             required: false,
         },
         Variable {
             name: "CLERK_AUTHORIZED_PARTIES".into(),
-            comment: "Origins whose users may call, comma separated. Optional: overrides the list in doorward.toml.",
+            placeholder: "https://app.example.com",
+            comment: "Origins whose users may call, comma separated. Optional: overrides the list in doorward/policy.",
             required: false,
         },
     ];
@@ -174,6 +183,7 @@ fn variables(policy: &Policy) -> Vec<Variable> {
         .collect();
     all.extend(secrets.into_iter().map(|name| Variable {
         name,
+        placeholder: PLACEHOLDER,
         comment: "Clerk Dashboard > Webhooks > your endpoint > Signing secret. Secret: server only.",
         required: true,
     }));
@@ -196,9 +206,9 @@ pub(crate) fn env_example(text: Option<&str>, policy: &Policy) -> String {
     if !out.is_empty() {
         out.push_str(&eol.repeat(if out.ends_with('\n') { 1 } else { 2 }));
     }
-    for Variable { name, comment, required } in missing {
+    for Variable { name, placeholder, comment, required } in missing {
         let off = if required { "" } else { "# " };
-        out.push_str(&format!("# {comment}{eol}{off}{name}=your_clerk_key_here{eol}"));
+        out.push_str(&format!("# {comment}{eol}{off}{name}={placeholder}{eol}"));
     }
     out
 }

@@ -85,6 +85,38 @@ pub(crate) struct Emitted {
     pub(crate) findings: Vec<Diagnostic>,
 }
 
+impl Plan {
+    /// What the plan says about a source that claims to be done: wiring, runtime and settings that are not as the
+    /// policy asks. Guards at routes are compared one by one elsewhere, and the lock is compared as drift.
+    pub fn disagreements(&self) -> impl Iterator<Item = Diagnostic> + '_ {
+        self.changes.iter().filter(|change| change.path != LOCK).filter_map(|change| {
+            let about_guards = |reason: &&String| reason.starts_with('`') || reason.starts_with("needs ");
+            let rest: Vec<&str> = change.reasons.iter().filter(|it| !about_guards(it)).map(String::as_str).collect();
+            let code = match change.before {
+                _ if rest.is_empty() => return None,
+                Some(_) if is_runtime(&change.path) => "DW4008",
+                _ if is_source(&change.path) => "DW4007",
+                _ => "DW4009",
+            };
+            let word = if change.before.is_none() { "is not there" } else { "is not as the policy asks" };
+            Some(
+                Diagnostic::new(code, format!("`{}` {word}", change.path))
+                    .at(Location::file(change.path.clone()))
+                    .seen(rest.join("; "))
+                    .help("run `doorward plan` to see the difference"),
+            )
+        })
+    }
+}
+
+fn is_runtime(path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(folder, file)| folder.ends_with("doorward") && file.starts_with("index."))
+}
+
+fn is_source(path: &str) -> bool {
+    ["ts", "js", "mjs", "cjs", "mts", "cts", "tsx", "jsx"].iter().any(|end| path.ends_with(&format!(".{end}")))
+}
+
 /// Plans every change that brings the source in line with the policy. Pure: `read` gives the text of a file of the
 /// tree, by path, and nothing is written.
 #[must_use]

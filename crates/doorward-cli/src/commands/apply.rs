@@ -21,10 +21,15 @@ pub(crate) fn run(arguments: &Arguments, options: &ApplyOptions) -> Outcome {
     let plan: Plan = serde_json::from_str(&text).map_err(|error| {
         Failure::new(Exit::Refused, format!("the saved plan can't be read: {error}")).help("run `doorward plan` again")
     })?;
+    if !plan.is_intact() {
+        return Err(failure(ApplyError::NotIntact));
+    }
     // The policy or the source may have changed since: then the plan shown is not the plan needed.
-    let current = make(&project, &project.analysis()?, &project.required_policy()?);
-    if current.changes.is_empty() && plan.is_intact() {
-        return finish(arguments, &project, options, &current);
+    let analysis = project.analysis()?;
+    let folders: Vec<String> = analysis.inventory.apps.iter().map(|app| app.root.clone()).collect();
+    let current = make(&project, &analysis, &project.required_policy()?);
+    if current.changes.is_empty() {
+        return finish(arguments, &project, options, &current, &folders);
     }
     if current.digest != plan.digest {
         return Err(Failure::new(Exit::Refused, "the source or the policy has changed since the plan was shown")
@@ -36,12 +41,20 @@ pub(crate) fn run(arguments: &Arguments, options: &ApplyOptions) -> Outcome {
     // The plan made just now, not the one on disk: the digest covers what is written, and only this one's findings
     // are known to be its own.
     doorward_frameworks::apply(&project.root, &current).map_err(failure)?;
-    finish(arguments, &project, options, &current)
+    finish(arguments, &project, options, &current, &folders)
 }
 
-fn finish(arguments: &Arguments, project: &Project, options: &ApplyOptions, plan: &Plan) -> Outcome {
+fn finish(
+    arguments: &Arguments,
+    project: &Project,
+    options: &ApplyOptions,
+    plan: &Plan,
+    folders: &[String],
+) -> Outcome {
     if options.install {
-        install(project)?;
+        for folder in folders {
+            install(project, folder)?;
+        }
     }
     let paths: Vec<&str> = plan.changes.iter().map(|change| change.path.as_str()).collect();
     if arguments.json {
@@ -92,24 +105,35 @@ fn confirm(plan: &Plan) -> Result<(), Failure> {
 
 /// Runs the project's own package manager, told by its lock file. Install scripts stay off: agreeing to a diff is
 /// not agreeing to run strangers' code.
-fn install(project: &Project) -> Result<(), Failure> {
+fn install(project: &Project, folder: &str) -> Result<(), Failure> {
     // The lock a manager writes, and how to run it. The last row is for projects that have no lock yet.
     let managers: &[(&str, &str, &[&str])] = &[
         ("pnpm-lock.yaml", "pnpm-lock.yaml", &["pnpm", "install", "--ignore-scripts", "--no-frozen-lockfile"]),
         ("yarn.lock", "yarn.lock", &["yarn", "install", "--ignore-scripts"]),
         ("bun.lock", "bun.lock", &["bun", "install", "--ignore-scripts"]),
+        ("package-lock.json", "package-lock.json", &["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"]),
         ("package.json", "package-lock.json", &["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"]),
     ];
-    let root = &project.root;
-    let Some((_, lock, [program, rest @ ..])) = managers.iter().find(|(file, _, _)| root.join(file).is_file()) else {
+    // A workspace is installed from its root, where its lock is; an app of its own where its manifest is.
+    let inside = |name: &str| if folder == "." { name.to_owned() } else { format!("{folder}/{name}") };
+    let found = managers.iter().find_map(|(file, lock, command)| {
+        let places = [
+            (project.root.join(folder), inside(file), inside(lock)),
+            (project.root.clone(), (*file).to_owned(), (*lock).to_owned()),
+        ];
+        let place = places.into_iter().find(|(_, file, _)| project.root.join(file).is_file())?;
+        Some((place.0, place.2, *command))
+    });
+    let Some((root, lock, [program, rest @ ..])) = found else {
         return Err(Failure::new(Exit::Environment, "there is no package.json to install from"));
     };
-    let before = project.read(lock)?;
+    let before = project.read(&lock)?;
     tell!("{CYAN}$ {program} {}{CYAN:#}", rest.join(" "));
-    let status = Command::new(program).args(rest).current_dir(root).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    let status =
+        Command::new(program).args(rest).current_dir(&root).stdin(Stdio::null()).stdout(Stdio::null()).status();
     let help = "the source is written; install by hand, or `doorward undo`";
     match status {
-        Ok(status) if status.success() => match doorward_frameworks::remember(root, lock, before) {
+        Ok(status) if status.success() => match doorward_frameworks::remember(&project.root, &lock, before) {
             // Installing again later is fine; there is then nothing to take back.
             Ok(()) | Err(ApplyError::NothingToUndo) => Ok(()),
             Err(error) => Err(failure(error)),

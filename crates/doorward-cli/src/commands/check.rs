@@ -4,6 +4,7 @@ use doorward::check::{Lock, check};
 
 use crate::Outcome;
 use crate::args::{Arguments, CheckOptions};
+use crate::commands::plan::make;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, GREEN, RED, count, say, tell};
 use crate::project::{LOCK, Project};
@@ -23,6 +24,7 @@ pub(crate) fn run(arguments: &Arguments, options: &CheckOptions) -> Outcome {
         None => None,
     };
     let mut findings = check(&analysis.inventory, &policy, lock.as_ref());
+    findings.extend(make(&project, &analysis, &policy).disagreements());
     findings.extend(analysis.inventory.unresolved.iter().cloned());
     findings.extend(analysis.sources.iter().flat_map(|source| source.findings.iter().cloned()));
     let failing = findings.iter().filter(|finding| finding.fails()).count();

@@ -18,6 +18,9 @@ use crate::exit::Exit;
 
 /// `doorward completions`.
 pub(crate) fn completions(shell: clap_complete::Shell) -> Outcome {
-    clap_complete::generate(shell, &mut Arguments::command(), "doorward", &mut std::io::stdout());
+    // Into memory first: the generator panics when its reader goes away.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "doorward", &mut script);
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), &script);
     Ok(Exit::Ok)
 }

@@ -38,10 +38,10 @@ pub(crate) fn run(arguments: &Arguments, options: &PlanOptions) -> Outcome {
     };
     let plan = make(&project, &analysis, &policy);
     let saved = serde_json::to_string(&plan).map_err(|error| Failure::new(Exit::Environment, error.to_string()))?;
-    let written = proposal
-        .as_deref()
-        .map_or(Ok(()), |text| doorward_frameworks::write(&project.root, POLICY, Some(text)))
-        .and_then(|()| doorward_frameworks::save_state(&project.root, SAVED_PLAN, &saved));
+    // The state first: if its folder can't be used, no half of a proposal is left behind.
+    let written = doorward_frameworks::save_state(&project.root, SAVED_PLAN, &saved).and_then(|()| {
+        proposal.as_deref().map_or(Ok(()), |text| doorward_frameworks::write(&project.root, POLICY, Some(text)))
+    });
     written.map_err(|error| Failure::new(Exit::Environment, error.to_string()))?;
 
     let obstacles = plan.obstacles().count();
@@ -55,12 +55,11 @@ pub(crate) fn run(arguments: &Arguments, options: &PlanOptions) -> Outcome {
     if exit == Exit::Ok && plan.changes.is_empty() {
         tell!("Nothing to change: the source already does what `{POLICY}` says.");
     } else if exit == Exit::Ok {
-        tell!(
-            "Nothing but `{POLICY}` was written. Plan {}. Next: `doorward apply` writes exactly these changes.",
-            short(&plan.digest)
-        );
+        let written =
+            if proposal.is_some() { format!("Only `{POLICY}` was written.") } else { "Nothing was written.".into() };
+        tell!("{written} Plan {}. Next: `doorward apply` writes exactly these changes.", short(&plan.digest));
     } else {
-        tell!("The plan can't be applied before {} above is solved.", count(obstacles, "error"));
+        tell!("The plan can't be applied yet: {} above.", count(obstacles, "error"));
     }
     Ok(exit)
 }
@@ -126,7 +125,7 @@ fn show(project: &Project, plan: &Plan, proposal: Option<&str>) {
         say!("{}", output::findings(&project.root, &plan.findings).trim_end());
         say!("");
     }
-    say!("{BOLD}{}{BOLD:#}\n", count(plan.changes.len(), "file changes").replace("changess", "changes"));
+    say!("{BOLD}{}{BOLD:#}\n", count(plan.changes.len(), "changed file"));
     for change in &plan.changes {
         // A new runtime file is long and the same everywhere: its head is enough to know it.
         let diff = change.diff();

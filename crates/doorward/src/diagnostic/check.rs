@@ -40,4 +40,22 @@ pub(super) static CODES: &[Code] = &[
         severity: Error,
         story: "doorward.lock.json is generated and committed, and its text is not what doorward writes: a merge conflict, an edit by hand, or another version. Without it drift can't be seen, so the check fails. Take it from version control or generate it again.",
     },
+    Code {
+        id: "DW4007",
+        title: "wiring or settings that are not as the policy asks",
+        severity: Error,
+        story: "Guards alone do nothing: Clerk has to be attached before the routes, webhook bodies have to be kept raw, and the runtime's policy file has to say what doorward.toml says. One of these is missing or different. `doorward plan` shows the edit that puts it right.",
+    },
+    Code {
+        id: "DW4008",
+        title: "the runtime is not the one doorward ships",
+        severity: Warning,
+        story: "The runtime file belongs to the project and may be changed, but every promise about guards rests on it. If the difference is yours, keep it, and let `doorward verify` judge the result; if it is the work of an older doorward, let `doorward plan` renew it.",
+    },
+    Code {
+        id: "DW4009",
+        title: "a file around the source that is not as it should be",
+        severity: Warning,
+        story: "The manifest does not list the Clerk package, `.env.example` lacks a variable, or `.gitignore` lets environment files through. Nothing is open because of it, but the next person to set the project up will stumble.",
+    },
 ];
