@@ -93,6 +93,10 @@ pub struct Wiring {
     pub app: String,
     /// The span of the whole statement, without its line ending.
     pub statement: Range<usize>,
+    /// The statement behind which another one runs after this: `statement` itself, or the loop, branch or call around
+    /// it that stands in the body of its function, or in the block in which the application is made. `None` if there
+    /// is no such place.
+    pub place: Option<Range<usize>>,
     /// The span of the call that matters inside it, e.g. `clerkMiddleware({ … })` of `app.use(clerkMiddleware({ … }))`.
     pub call: Range<usize>,
 }

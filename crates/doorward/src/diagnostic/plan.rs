@@ -94,4 +94,10 @@ pub(super) static CODES: &[Code] = &[
         severity: Error,
         story: "The source uses something of a package that Clerk has replaced, and the official SDK has nothing of that name. The package is about to be taken out of the manifest, so the program would not start. Replace the call by hand first.",
     },
+    Code {
+        id: "DW3016",
+        title: "no place behind a statement",
+        severity: Error,
+        story: "Something has to run right before or after this statement, and there is no place for a statement there: it is the whole of a function without braces, which runs at a time of its own. Give the function braces, put the statement on a line of its own, and plan again.",
+    },
 ];

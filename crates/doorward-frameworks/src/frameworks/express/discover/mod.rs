@@ -9,6 +9,7 @@ mod guards;
 mod host;
 mod leftovers;
 mod paths;
+mod places;
 mod templates;
 mod wiring;
 

@@ -1,9 +1,10 @@
 //! What planning edits: handlers of registrations, and the statements about root applications in their order.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use super::host::{Event, Layer, LayerKind};
-use super::{Reader, inside, is_cors, parts};
+use super::{Reader, inside, is_cors, parts, places};
 use crate::js::ir::Span;
 use crate::js::value::{External, Place, Value};
 use crate::model::{Handler, HandlerKind, Site, Wiring, WiringKind};
@@ -47,7 +48,8 @@ impl Reader<'_> {
                         file: self.file(made.place.module),
                         line: self.location(made.place.module, made.place.span).line,
                         app: made.name.clone().unwrap_or_else(|| "app".to_owned()),
-                        statement: made.statement.range(),
+                        statement: self.trimmed(made.place.module, made.statement),
+                        place: self.place(at, made.place.module, made.place.span),
                         call: made.place.span.range(),
                     }
                 }
@@ -59,7 +61,8 @@ impl Reader<'_> {
                         file: self.file(layer.site.module),
                         line: self.location(layer.site.module, layer.site.statement).line,
                         app: self.app_name(at, layer.site.module, layer.site.object),
-                        statement: layer.site.statement.range(),
+                        statement: self.trimmed(layer.site.module, layer.site.statement),
+                        place: self.place(at, layer.site.module, layer.site.call),
                         call: call.range(),
                     }
                 }
@@ -68,7 +71,8 @@ impl Reader<'_> {
                     file: self.file(module),
                     line: self.location(module, statement).line,
                     app: self.app_name(at, module, name),
-                    statement: statement.range(),
+                    statement: self.trimmed(module, statement),
+                    place: self.place(at, module, call),
                     call: call.range(),
                 },
                 _ => continue,
@@ -77,6 +81,22 @@ impl Reader<'_> {
                 self.found.source.wiring.push(wiring);
             }
         }
+    }
+
+    fn place(&self, object: usize, module: usize, at: Span) -> Option<Range<usize>> {
+        let made = self.eval.host.made.get(object).map_or(at, |it| it.place.span);
+        let found = places::around(&self.program.module(module), at, made)?;
+        Some(self.trimmed(module, found))
+    }
+
+    /// A statement without the `;` that stands before the next one, on its line: `f()⏎;[1].map(g)`.
+    fn trimmed(&self, module: usize, statement: Span) -> Range<usize> {
+        let text = self.text(module, statement);
+        let kept = text
+            .strip_suffix(';')
+            .map(str::trim_end)
+            .filter(|kept| text.get(kept.len()..).is_some_and(|it| it.contains('\n')));
+        statement.start..kept.map_or(statement.end, |kept| statement.start + kept.len())
     }
 
     /// `app` of `app.use(a).use(b)`.

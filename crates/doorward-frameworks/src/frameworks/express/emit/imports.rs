@@ -153,10 +153,35 @@ pub(super) fn ensure(file: &SourceFile, style: Style, wanted: &Wanted<'_>) -> Ve
 fn insertion(file: &SourceFile, style: Style, statement: &str, reason: String) -> Edit {
     let at = match file.after_imports {
         0 => after_prologue(&file.text),
-        at => line_end(&file.text, at.saturating_sub(1)),
+        at => line_end(&file.text, end_of_last(&file.text, at).saturating_sub(1)),
     };
     let lead = if at > 0 && !file.text.get(..at).unwrap_or_default().ends_with('\n') { style.eol } else { "" };
-    Edit { range: at..at, text: format!("{lead}{statement}{}", style.eol), reason }
+    let end = match file.text.get(at..) {
+        Some(rest) if !statement.ends_with(';') && continues_statement(rest) => ";",
+        _ => "",
+    };
+    Edit { range: at..at, text: format!("{lead}{statement}{end}{}", style.eol), reason }
+}
+
+/// Where the last import ends, without a `;` that stands before the next statement, on its line.
+fn end_of_last(text: &str, at: usize) -> usize {
+    let statement = text.get(..at).unwrap_or_default();
+    let kept = statement.strip_suffix(';').map_or(statement, str::trim_end);
+    if statement.get(kept.len()..).is_some_and(|end| end.contains('\n')) { kept.len() } else { at }
+}
+
+/// Whether a text begins with what JavaScript would add to an unended statement before it.
+pub(super) fn continues_statement(text: &str) -> bool {
+    let mut rest = text.trim_start();
+    loop {
+        rest = if let Some(comment) = rest.strip_prefix("//") {
+            comment.split_once('\n').map_or("", |(_, rest)| rest).trim_start()
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            comment.split_once("*/").map_or("", |(_, rest)| rest).trim_start()
+        } else {
+            return rest.starts_with(['(', '[', '`', '/', '+', '-', '*']);
+        };
+    }
 }
 
 /// Past a shebang, `'use strict'` and the comment block that opens the file.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use doorward::diagnostic::{Diagnostic, Location};
 use doorward::policy::Policy;
 
-use super::imports::whole_lines;
+use super::imports::{continues_statement, whole_lines};
 use super::{FileEdits, PACKAGE, REPLACED, can_answer, file_edits};
-use crate::edit::{indentation, line_end};
+use crate::edit::{indentation, line_end, line_start};
 use crate::model::{AppSource, Wiring, WiringKind};
 use crate::plan::Emitted;
 
@@ -47,24 +47,59 @@ impl Root<'_> {
 
         let after = self.cors(edits, &mut first, &is_early, emitted).unwrap_or(self.create);
         self.clerk(edits, &mut first, &is_early, emitted);
-        let lines: Vec<String> = first.iter().map(|call| self.line(call, edits)).collect();
-        if !lines.is_empty() {
-            let at = line_end(&edits.file.text, after.statement.end);
-            let lead =
-                if edits.file.text.get(..at).is_some_and(|text| text.ends_with('\n')) { "" } else { edits.style.eol };
-            let reason =
-                "CORS answers before authentication, and Clerk reads the bearer token before any route".to_owned();
-            edits.push(at..at, format!("{lead}{}", lines.concat()), reason);
+        if !first.is_empty() {
+            let reason = "CORS answers before authentication, and Clerk reads the bearer token before any route";
+            self.add_after(after, &first, reason, edits, emitted);
         }
-        self.raw_bodies(edits);
-        self.errors(edits);
+        self.raw_bodies(edits, emitted);
+        self.errors(edits, emitted);
         self.describe(emitted);
     }
 
-    /// A statement on a line of its own, indented like the one that makes the application.
-    fn line(&self, call: &str, edits: &FileEdits<'_>) -> String {
-        let indent = indentation(&edits.file.text, self.create.statement.start);
-        format!("{indent}{}.use({call}){}{}", self.create.app, edits.style.semicolon(), edits.style.eol)
+    /// Adds calls of `use` behind a statement: on lines of their own, or on its line if that goes on.
+    fn add_after(&self, it: &Wiring, calls: &[String], reason: &str, edits: &mut FileEdits<'_>, emitted: &mut Emitted) {
+        let text = &edits.file.text;
+        let Some(place) = &it.place else { return emitted.findings.push(no_place(it, calls)) };
+        let end = line_end(text, place.end);
+        let tail = text.get(place.end..end).unwrap_or_default();
+        let app = &self.create.app;
+        let (at, added) = if is_blank(tail) {
+            let lead = if text.get(..end).is_some_and(|text| text.ends_with('\n')) { "" } else { edits.style.eol };
+            let indent = indentation(text, place.start);
+            let semicolon = edits.style.semicolon();
+            let mut lines: Vec<String> =
+                calls.iter().map(|call| format!("{indent}{app}.use({call}){semicolon}")).collect();
+            if semicolon.is_empty()
+                && continues_statement(text.get(end..).unwrap_or_default())
+                && let Some(last) = lines.last_mut()
+            {
+                last.push(';');
+            }
+            let lines: Vec<String> = lines.iter().map(|line| format!("{line}{}", edits.style.eol)).collect();
+            (end, format!("{lead}{}", lines.concat()))
+        } else {
+            let ended = text.get(..place.end).is_some_and(|text| text.ends_with(';'));
+            let calls: Vec<String> = calls.iter().map(|call| format!(" {app}.use({call});")).collect();
+            (place.end, format!("{}{}", if ended { "" } else { ";" }, calls.concat()))
+        };
+        edits.push(at..at, added, reason.to_owned());
+    }
+
+    /// Adds a call of `use` before a statement: on a line of its own, or on its line if that began earlier.
+    fn add_before(&self, it: &Wiring, call: &str, reason: &str, edits: &mut FileEdits<'_>, emitted: &mut Emitted) {
+        let text = &edits.file.text;
+        let Some(place) = &it.place else { return emitted.findings.push(no_place(it, &[call.to_owned()])) };
+        let start = line_start(text, place.start);
+        let head = text.get(start..place.start).unwrap_or_default();
+        let app = &self.create.app;
+        let (at, added) = if head.trim().is_empty() {
+            let next = continues_statement(text.get(place.start..).unwrap_or_default());
+            let semicolon = if next { ";" } else { edits.style.semicolon() };
+            (start, format!("{head}{app}.use({call}){semicolon}{}", edits.style.eol))
+        } else {
+            (place.start, format!("{app}.use({call}); "))
+        };
+        edits.push(at..at, added, reason.to_owned());
     }
 
     fn text<'t>(&self, it: &Wiring, edits: &'t FileEdits<'_>) -> &'t str {
@@ -177,7 +212,7 @@ impl Root<'_> {
         }
     }
 
-    fn raw_bodies(&self, edits: &mut FileEdits<'_>) {
+    fn raw_bodies(&self, edits: &mut FileEdits<'_>, emitted: &mut Emitted) {
         let Some(parser) = self.of(&WiringKind::BodyParser).into_iter().next() else { return };
         for path in self.webhooks {
             let present = self.steps.iter().any(|it| {
@@ -188,13 +223,12 @@ impl Root<'_> {
             }
             let raw = edits.runtime("rawBody");
             let call = format!("{}, {raw}", edits.style.string(path));
-            let line = self.line(&call, edits);
-            let at = crate::edit::line_start(&edits.file.text, parser.statement.start);
-            edits.push(at..at, line, format!("the signature of `{path}` covers the bytes as they came"));
+            let reason = format!("the signature of `{path}` covers the bytes as they came");
+            self.add_before(parser, &call, &reason, edits, emitted);
         }
     }
 
-    fn errors(&self, edits: &mut FileEdits<'_>) {
+    fn errors(&self, edits: &mut FileEdits<'_>, emitted: &mut Emitted) {
         if !self.of(&WiringKind::ErrorHandler(true)).is_empty() {
             return;
         }
@@ -202,26 +236,14 @@ impl Root<'_> {
             self.steps.iter().rfind(|it| !matches!(it.kind, WiringKind::End | WiringKind::ErrorHandler(_)));
         let Some(last_route) = last_route else { return };
         let name = edits.runtime("authErrors");
-        let line = self.line(&name, edits);
-        let reason = "errors of authentication are answered as JSON, without a stack".to_owned();
+        let reason = "errors of authentication are answered as JSON, without a stack";
         let handler = self
             .of(&WiringKind::ErrorHandler(false))
             .into_iter()
             .find(|it| it.statement.start > last_route.statement.start);
         match handler {
-            Some(handler) => {
-                let at = crate::edit::line_start(&edits.file.text, handler.statement.start);
-                edits.push(at..at, line, reason);
-            }
-            None => {
-                let at = line_end(&edits.file.text, last_route.statement.end);
-                let lead = if edits.file.text.get(..at).is_some_and(|text| text.ends_with('\n')) {
-                    ""
-                } else {
-                    edits.style.eol
-                };
-                edits.push(at..at, format!("{lead}{line}"), reason);
-            }
+            Some(handler) => self.add_before(handler, &name, reason, edits, emitted),
+            None => self.add_after(last_route, &[name], reason, edits, emitted),
         }
     }
 
@@ -253,6 +275,19 @@ impl Root<'_> {
             );
         }
     }
+}
+
+fn no_place(it: &Wiring, calls: &[String]) -> Diagnostic {
+    Diagnostic::new("DW3016", format!("there is no place for `{}` behind this", calls.join("`, `")))
+        .at(place(it))
+        .help("put this in a function with braces, on a line of its own, and plan again")
+}
+
+/// Whether nothing but a comment that ends there is left of a line.
+fn is_blank(tail: &str) -> bool {
+    let tail = tail.trim();
+    let comment = tail.strip_prefix("/*").and_then(|rest| rest.split_once("*/"));
+    tail.is_empty() || tail.starts_with("//") || comment.is_some_and(|(_, rest)| is_blank(rest))
 }
 
 fn place(it: &Wiring) -> Location {
