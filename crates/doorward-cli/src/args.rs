@@ -101,10 +101,12 @@ pub(crate) struct CheckOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyOptions {
-    /// Start the server with this command, or with the policy's or the package's start command.
+    /// Start the server with this command. Without one, and without `--url`, the policy's or the package's start
+    /// command is used.
     #[arg(long, value_name = "COMMAND", num_args = 0..=1, default_missing_value = "", conflicts_with = "url")]
     pub(crate) start: Option<String>,
-    /// Attack a server that is already running with the local Clerk's environment (see `doorward emulate`).
+    /// Attack a server that you start yourself, at this address, with the environment that is printed for it: only
+    /// then does it trust the local Clerk of this run. Nothing may listen there before.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// Which app of the inventory, if there are several.
@@ -125,7 +127,7 @@ pub(crate) struct VerifyOptions {
     /// The value to send for a path parameter: `--param id=42`.
     #[arg(long = "param", value_name = "NAME=VALUE")]
     pub(crate) params: Vec<String>,
-    /// Seconds to wait for the server to come up.
+    /// Seconds to wait for the server to come up, and with `--url` for you to start it.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) wait: u64,
 }

@@ -6,7 +6,7 @@ use crate::Outcome;
 use crate::args::Arguments;
 use crate::exit::Exit;
 use crate::output::{self, BOLD, DIM, GREEN, RED, YELLOW, clean, count, say, tell};
-use crate::project::Project;
+use crate::project::{POLICY, Project};
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let project = Project::open(arguments)?;
@@ -31,7 +31,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         say!("{BOLD}{} about the authentication there is{BOLD:#}\n", count(findings.len(), "note"));
         say!("{}", output::findings(&project.root, &findings).trim_end());
     }
-    tell!("\nNothing was changed. Next: `doorward plan` proposes who may call what, and shows the edits.");
+    if project.read(POLICY).is_ok_and(|policy| policy.is_some()) {
+        tell!("\nNothing was changed. Next: `doorward check` compares this with the policy.");
+    } else {
+        tell!("\nNothing was changed. Next: `doorward plan` proposes who may call what, and shows the edits.");
+    }
     Ok(Exit::Ok)
 }
 

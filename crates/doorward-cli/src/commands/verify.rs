@@ -68,6 +68,8 @@ fn choose<'a>(apps: &'a [App], name: Option<&str>) -> Result<&'a App, Failure> {
             Failure::new(Exit::Usage, format!("there is no app `{name}`")).help(format!("the apps are {}", names()))
         }),
         ([app], None) => Ok(app),
+        ([], None) => Err(Failure::new(Exit::Usage, "no app was found here, so there is nothing to attack")
+            .help("run `doorward discover` to see what could not be read")),
         _ => Err(Failure::new(Exit::Usage, format!("there are {} apps here", apps.len()))
             .help(format!("choose one with `--app`: {}", names()))),
     }
@@ -109,9 +111,47 @@ async fn attack(
     bar.finish_and_clear();
     report.findings.extend(resolution.findings);
     report.findings.extend(analysis_gaps(app, &report));
+    let started_by_hand = matches!(server, Server::Running(_));
+    if !started_by_hand {
+        for route in &mut report.routes {
+            for case in &mut route.cases {
+                case.curl = anywhere(&case.curl, &server.base().url());
+            }
+        }
+        for evidence in report.findings.iter_mut().filter_map(|finding| finding.evidence.as_mut()) {
+            *evidence = anywhere(evidence, &server.base().url());
+        }
+    }
     server.stop().await;
     emulator.shutdown().await;
+    if started_by_hand && trusts_another(&report) {
+        return Err(Failure::new(
+            Exit::Environment,
+            "the server refuses every good token, so it does not trust this run's Clerk",
+        )
+        .help("was it started with the environment that was printed? An env file of the project may override it"));
+    }
     Ok(report)
+}
+
+/// Whether no guarded route took a good token, and at least one refused it as a server with other keys does.
+fn trusts_another(report: &Report) -> bool {
+    let sent = || {
+        let cases = report.routes.iter().flat_map(|route| &route.cases);
+        cases.filter(|case| case.id == GOOD && case.verdict != Verdict::Untested)
+    };
+    sent().next().is_some()
+        && sent()
+            .all(|case| case.verdict == Verdict::Failed && (case.got.starts_with("401") || case.got.starts_with("503")))
+}
+
+/// A command for a server that is gone, with `$BASE` in the place of its address.
+fn anywhere(command: &str, address: &str) -> String {
+    command
+        .replace(&format!("$'{address}"), "\"$BASE\"$'")
+        .replace(&format!("'{address}'"), "\"$BASE\"")
+        .replace(&format!("'{address}"), "\"$BASE\"'")
+        .replace(address, "\"$BASE\"")
 }
 
 /// Nothing found is nothing proved.
@@ -141,6 +181,42 @@ fn params(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
         })
         .collect()
 }
+
+/// A port that nobody listens on. The server is told of it, and so is whoever has to find out why it stays silent.
+fn free_port() -> Option<u16> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).ok()?;
+    listener.local_addr().ok().map(|address| address.port())
+}
+
+/// What to do about a server that does not come up.
+fn advice(error: &TargetError, port: Option<u16>) -> String {
+    let port = port.map_or_else(String::new, |port| format!(" ({port})"));
+    match error {
+        TargetError::PortBusy(_) => "stop what listens there".into(),
+        TargetError::Spawn { .. } => "check the `start` command; it runs in the app's folder".into(),
+        TargetError::Died { output, .. } if output.iter().any(|line| is_missing_module(line)) => {
+            "run `npm install` first (or your package manager's), and the build if there is one".into()
+        }
+        TargetError::Died { .. } => {
+            "start it by hand to see what is missing; is everything installed and built?".into()
+        }
+        TargetError::Silent { .. } => format!(
+            "it was told its port in PORT{port}: does it listen there? `--wait` gives it more time; a server that \
+             takes its port from elsewhere can be attacked with `--url`"
+        ),
+        _ => format!("it must speak HTTP on the port in PORT{port}"),
+    }
+}
+
+/// How Node, and the shell that looks for a package's command, say that something is not installed.
+fn is_missing_module(line: &str) -> bool {
+    ["MODULE_NOT_FOUND", "Cannot find module", "Cannot find package", ": not found", "command not found"]
+        .iter()
+        .any(|text| line.contains(text))
+}
+
+/// The case that must be let in on every guarded route.
+const GOOD: &str = "good-session";
 
 /// The server under attack.
 enum Server {
@@ -180,26 +256,19 @@ impl Server {
         let split = doorward_probe::split_command(&command)
             .map_err(|error| Failure::new(Exit::Usage, format!("`{command}` can't be read as a command: {error}")))?;
         tell!("{DIM}starting `{command}` with the local Clerk's environment{DIM:#}");
+        let port = free_port();
         let config = TargetConfig {
             command: split,
             directory: if app.root == "." { project.root.clone() } else { project.root.join(&app.root) },
             environment,
-            port: None,
+            port,
             health: config.health.clone().unwrap_or_else(|| "/".to_owned()),
             within: Duration::from_secs(options.wait.min(600)),
         };
-        TargetProcess::start(config).await.map(|process| Self::Started(Box::new(process))).map_err(|error| {
-            let help = match error {
-                TargetError::PortBusy(_) => "stop what listens there",
-                TargetError::Spawn { .. } => "check the `start` command; it runs in the app's folder",
-                TargetError::Died { .. } => {
-                    "start it by hand to see what is missing; is everything installed and built?"
-                }
-                TargetError::Silent { .. } => "it must listen on the port in PORT; `--wait` gives it more time",
-                _ => "it must speak HTTP on the port in PORT",
-            };
-            Failure::new(Exit::Environment, error.to_string()).help(help)
-        })
+        TargetProcess::start(config)
+            .await
+            .map(|process| Self::Started(Box::new(process)))
+            .map_err(|error| Failure::new(Exit::Environment, error.to_string()).help(advice(&error, port)))
     }
 
     /// A server that somebody else starts. It has to be started with this environment, or it would judge by other
@@ -209,13 +278,19 @@ impl Server {
             Failure::new(Exit::Refused, error.to_string())
                 .help("attacks go to loopback only; start the server on this machine")
         })?;
+        let address = base.url();
+        let address = address.strip_prefix("http://").unwrap_or(&address).trim_end_matches('/').to_owned();
+        // Its keys would be another's: the Clerk it has to trust is only just there.
+        if tokio::net::TcpStream::connect(&address).await.is_ok() {
+            let message = format!("something listens at {} already, and it can't know this run's keys", base.url());
+            return Err(Failure::new(Exit::Environment, message)
+                .help("stop it, run this again, and start it with the environment that is printed then"));
+        }
         tell!("{BOLD}Start your server now, with this environment:{BOLD:#}\n");
         for (name, value) in environment {
             tell!("{}", export(name, value));
         }
         tell!("\n{DIM}waiting for {} (at most {wait} s; Ctrl-C ends it){DIM:#}", base.url());
-        let address = base.url();
-        let address = address.strip_prefix("http://").unwrap_or(&address).trim_end_matches('/').to_owned();
         for _ in 0..wait.saturating_mul(5).max(1) {
             if tokio::net::TcpStream::connect(&address).await.is_ok() {
                 return Ok(base);
