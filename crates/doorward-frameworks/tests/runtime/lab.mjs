@@ -1,7 +1,7 @@
 // A laboratory: keys, tokens, key servers and apps, all made when the tests run.
 
 import { createHmac, createSign, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -116,11 +116,20 @@ let copies = 0;
 
 process.once('exit', () => rmSync(`${scratch}${process.pid}/`, { recursive: true, force: true }));
 
-/** A fresh copy of the runtime next to the Express of that variant, as it would lie in a user's project. */
-export async function load({ form, express }) {
+/**
+ * A fresh copy of the runtime next to the Express of that variant, as it would lie in a user's project. Each of
+ * `changes` replaces one text in the policy by another.
+ */
+export async function load({ form, express }, changes = {}) {
   const folder = `${scratch}${process.pid}/${copies++}/`;
   mkdirSync(`${folder}node_modules`, { recursive: true });
   cpSync(`${source}${form}`, `${folder}doorward`, { recursive: true });
+  for (const [from, to] of Object.entries(changes)) {
+    const file = `${folder}doorward/policy.js`;
+    const text = readFileSync(file, 'utf8');
+    if (!text.includes(from)) throw new Error(`the policy does not say ${from}`);
+    writeFileSync(file, text.replace(from, to));
+  }
   writeFileSync(`${folder}package.json`, JSON.stringify({ type: form === 'esm' ? 'module' : 'commonjs' }));
   symlinkSync(`${here}node_modules/${express}`, `${folder}node_modules/express`);
   const require = createRequire(`${folder}package.json`);

@@ -215,10 +215,104 @@ test('a demand that makes no sense stops the start', async () => {
     { signedIn: false },
     { bind: { orgId: 'org_id' } },
     { signedIn: true, bind: { orgId: 'orgId' } },
+    { signedIn: true, bind: {} },
+    { signedIn: true, bind: undefined },
+    { signedIn: true, bind: null },
+    { signedIn: true, bind: 'org_id' },
+    { signedIn: true, bind: ['org_id'] },
+    { signedIn: true, bind: { __proto__: 'org_id' } },
+    { signedIn: true, bind: { __proto__: null } },
+    { signedIn: true, bind: { __proto__: { orgId: 'org_id' } } },
+    { signedIn: true, bind: { orgId: 'org_id', __proto__: { slug: 'org_slug' } } },
+    { signedIn: true, bind: { ['__proto__']: 'org_id' } },
+    { signedIn: true, bind: { orgId: 'org_id', ['__proto__']: 'org_id' } },
+    { signedIn: true, bind: { constructor: 'org_id' } },
+    { signedIn: true, bind: { prototype: 'org_id' } },
+    { signedIn: true, __proto__: { bind: {} } },
     { all: [{}] },
     { any: ['signed-in'] },
   ];
   for (const demand of nonsense) assert.throws(() => guard(demand), TypeError, JSON.stringify(demand));
+  for (const bind of [{ orgId: 'org_id' }, { __proto__: null, orgId: 'org_id' }, { toString: 'org_id' }])
+    assert.equal(typeof guard({ signedIn: true, bind }), 'function');
+});
+
+test('a parameter that a request only inherits is equal to nothing', async (t) => {
+  const { express, clerk, runtime } = await load(variants[0]);
+  const app = express().use(clerk.clerkMiddleware(runtime.clerkOptions));
+  const own = runtime.guard({ signedIn: true, bind: { orgId: 'org_id' } });
+  const ok = (_req, res) => res.json({ ok: true });
+  const swap = (params) => (req, _res, next) => {
+    req.params = params;
+    next();
+  };
+  app.get('/inherited', swap(Object.create({ orgId: ORG })), own, ok);
+  app.get('/own', swap({ orgId: ORG }), own, ok);
+  const port = await serve(t, app);
+  assert.equal((await send(port, '/inherited', { headers: admin })).status, 403);
+  assert.equal((await send(port, '/own', { headers: admin })).status, 200);
+});
+
+test('what a policy without other origins lets browsers read: nothing', async (t) => {
+  const cors = `origins: ['${PARTY}']`;
+  t.after(() => setEnvironment(withKey));
+  setEnvironment({ ...withKey, CLERK_AUTHORIZED_PARTIES: 'https://a.example' });
+  const allowed = async (changes, origin) => {
+    const port = await serve(t, labApp(await load(variants[0], changes)).app);
+    const preflight = { origin, 'access-control-request-method': 'POST' };
+    const answers = [
+      await send(port, '/health', { headers: { origin } }),
+      await send(port, '/me', { headers: { origin } }),
+      await send(port, '/orders', { method: 'OPTIONS', headers: preflight }),
+    ];
+    return answers.map(({ headers }) => Object.keys(headers).some((name) => name.startsWith('access-control')));
+  };
+  for (const origin of ['https://a.example', PARTY])
+    assert.deepEqual(await allowed({ [cors]: 'origins: []' }, origin), [false, false, false], origin);
+  // The neighbours: with an origin named, those of the parties are added to it.
+  for (const origin of ['https://a.example', PARTY]) assert.deepEqual(await allowed({}, origin), [true, true, true]);
+  assert.deepEqual(await allowed({}, 'https://b.example'), [false, false, false]);
+});
+
+test('what a request says cannot forge a line of the log, or make it long', async (t) => {
+  const { express, clerk, runtime } = await load(variants[0]);
+  const app = express();
+  // As an app does that rewrites URLs, after decoding them.
+  app.use((req, _res, next) => {
+    req.url = decodeURIComponent(req.url);
+    next();
+  });
+  app.use('/unattached', express.Router().get('/{*any}', runtime.guard('signed-in')));
+  app.use(clerk.clerkMiddleware(runtime.clerkOptions));
+  app.get('/clerk', () => {
+    throw Object.assign(new Error(`no\ndoorward: all is well\u2028${'long'.repeat(2000)}`), { clerkError: true });
+  });
+  app.get('/{*any}', (req, res) => res.json(runtime.caller(req)));
+  app.use(runtime.authErrors);
+  const port = await serve(t, app);
+  const forged = '%1B[2Kall-is-well%C2%9B%E2%80%AE';
+  const said = await stderrOf(t, async () => {
+    assert.equal((await send(port, `/unattached/x${forged}`)).status, 503);
+    assert.equal((await send(port, `/careless${forged}`)).status, 500);
+    assert.equal((await send(port, `/${'long'.repeat(2000)}`)).status, 500);
+    assert.equal((await send(port, '/clerk')).status, 503);
+  });
+  const lines = said.split('\n');
+  assert.equal(lines.length, 4, said);
+  for (const line of lines) {
+    assert.doesNotMatch(line, /[\p{C}\p{Zl}\p{Zp}]/u);
+    assert.match(line, /^doorward: /);
+    assert.ok(line.length < 1100, `${line.length} characters`);
+  }
+  assert.match(lines[0], /a guard ran before .* \(GET \/x\\u\{1b\}\[2Kall-is-well\\u\{9b\}\\u\{202e\}\)$/);
+  assert.match(lines[1], /caller\(req\) at GET \/careless\\u\{1b\}\[2Kall-is-well\\u\{9b\}\\u\{202e\} needs a guard/);
+  assert.match(lines[2], /^.{200,260}on… needs a guard/);
+  assert.match(lines[3], /no\\u\{a\}doorward: all is well\\u\{2028\}long/);
+  // What is thrown is logged by the app as well.
+  assert.throws(() => runtime.caller({ method: 'GET', path: '/x\r\ny\ud800' }), {
+    message: /caller\(req\) at GET \/x\\u\{d\}\\u\{a\}y\\u\{d800\} needs a guard/,
+  });
+  assert.throws(() => runtime.caller({ method: 'GET', path: '/zürich/東京' }), { message: /GET \/zürich\/東京 needs/ });
 });
 
 test('a guard that was reached without the attach point lets nobody in', async (t) => {

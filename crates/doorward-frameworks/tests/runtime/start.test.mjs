@@ -3,7 +3,21 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'node:test';
-import { bearer, labApp, load, send, serve, setEnvironment, sign, stderrOf, variants, withKey } from './lab.mjs';
+import {
+  PARTY,
+  bearer,
+  claims,
+  header,
+  labApp,
+  load,
+  send,
+  serve,
+  setEnvironment,
+  sign,
+  stderrOf,
+  variants,
+  withKey,
+} from './lab.mjs';
 
 const publishable = (host) => `pk_test_${Buffer.from(host).toString('base64')}`;
 
@@ -78,3 +92,45 @@ test('keys that arrive after the start are used', async (t) => {
   setEnvironment(withKey);
   assert.equal((await send(port, '/me', { headers: bearer(sign()) })).status, 200);
 });
+
+const PARTIES = `authorizedParties: ['${PARTY}']`;
+
+for (const [name, inPolicy, inEnvironment] of [
+  ['an empty list', 'authorizedParties: []', undefined],
+  ['an empty list and an empty variable', 'authorizedParties: []', ''],
+  ['an empty list and a variable of commas', 'authorizedParties: []', ' , ,'],
+  ['a list of blanks', "authorizedParties: ['', ' ']", undefined],
+]) {
+  for (const variant of variants) {
+    test(`no authorized parties, ${name}: no token is accepted, and it says what to set, ${variant.name}`, async (t) => {
+      setEnvironment({ ...withKey, CLERK_AUTHORIZED_PARTIES: inEnvironment });
+      const lab = {};
+      const said = await stderrOf(t, async () => {
+        Object.assign(lab, labApp(await load(variant, { [PARTIES]: inPolicy })));
+        await turn();
+        await turn();
+      });
+      assert.match(
+        said,
+        /^doorward: CLERK_AUTHORIZED_PARTIES is missing[^\n]*503[^\n]*origins of your front ends[^\n]*$/,
+      );
+      const port = await serve(t, lab.app);
+      const azps = [PARTY, 'https://evil.example', '', ' ', undefined];
+      for (const headers of [{}, ...azps.map((azp) => bearer(sign(header(), claims({ azp }))))]) {
+        const answer = await send(port, '/me', { headers });
+        assert.deepEqual([answer.status, answer.json], [503, { error: 'auth_unavailable' }]);
+        assert.equal(answer.headers['retry-after'], '5');
+      }
+      assert.equal((await send(port, '/maybe', { headers: bearer(sign()) })).status, 503);
+      assert.equal((await send(port, '/maybe')).status, 200);
+      assert.equal((await send(port, '/health')).status, 200);
+      assert.deepEqual((await send(port, '/unguarded', { headers: bearer(sign()) })).json, { sdk: null });
+
+      // The neighbour: one variable, and the same app accepts its own origin and no other.
+      setEnvironment({ ...withKey, CLERK_AUTHORIZED_PARTIES: PARTY });
+      const from = async (azp) =>
+        (await send(port, '/me', { headers: bearer(sign(header(), claims({ azp }))) })).status;
+      assert.deepEqual([await from(PARTY), await from('https://evil.example'), await from(undefined)], [200, 401, 401]);
+    });
+  }
+}

@@ -33,31 +33,28 @@ export function guard(demand) {
     return webhook;
   }
   const optional = demand === 'optional';
-  const { bind = {}, hide = false, ...condition } = typeof demand === 'string' ? { signedIn: true } : demand;
+  const { bind, hide = false, ...condition } = typeof demand === 'string' ? { signedIn: true } : demand;
   // Built now, not per request: a demand that makes no sense must stop the start, not open the route.
   if (!optional && demand !== 'signed-in' && typeof demand === 'string')
     throw new TypeError(`guard: unknown demand '${String(demand)}'`);
   const meets = compile(condition);
-  for (const claim of Object.values(bind)) {
-    if (!OWNER_CLAIMS.includes(claim))
-      throw new TypeError(`guard: cannot bind to '${claim}'; use ${OWNER_CLAIMS.join(', ')}`);
-  }
+  const bindings = typeof demand === 'object' && 'bind' in demand ? bindingsOf(bind) : [];
 
   const handler = (req, res, next) => {
     const outcome = outcomes.get(req);
     if (outcome === undefined) {
       complain(
         'a guard ran before clerkMiddleware(clerkOptions), or another clerkMiddleware ran first, so it answers 503',
-        `${req.method} ${req.path}`,
+        placeOf(req),
       );
       return unavailable(res);
     }
     if (outcome.kind === 'stranger' && optional) return next();
-    // Without keys nobody can sign in, so 401 would send the caller looking for the mistake in the wrong place.
+    // Without keys or parties nobody can sign in; 401 would send the caller looking for the mistake in the wrong place.
     if (outcome.kind === 'unjudged' || 'missing' in settings()) return unavailable(res);
     if (outcome.kind === 'stranger') return unauthenticated(res, 'session-token-missing');
     if (outcome.kind === 'refused') return unauthenticated(res, outcome.reason);
-    if (!meets(outcome.auth) || !owns(req, outcome.auth, bind)) {
+    if (!meets(outcome.auth) || !owns(req, outcome.auth, bindings)) {
       return hide ? refuse(res, 404, { error: 'not_found' }) : refuse(res, 403, { error: 'forbidden' });
     }
     callers.set(req, callerOf(outcome.auth));
@@ -70,9 +67,7 @@ export function guard(demand) {
 export function caller(req) {
   const found = callers.get(req);
   if (found === undefined)
-    throw new Error(
-      `${OURS}caller(req) at ${req.method} ${req.path} needs a guard in front of it that asks for a session`,
-    );
+    throw new Error(`${OURS}caller(req) at ${placeOf(req)} needs a guard in front of it that asks for a session`);
   return found;
 }
 
@@ -154,12 +149,35 @@ function isGranted(auth, permission) {
   });
 }
 
+/** Reads `bind`. What would bind less than it seems to stops the start: other tenants would be let in. */
+function bindingsOf(bind) {
+  if (typeof bind !== 'object' || bind === null || Array.isArray(bind))
+    throw new TypeError("guard: bind takes an object, such as { orgId: 'org_id' }");
+  const bindings = Object.entries(bind);
+  if (bindings.length === 0)
+    throw new TypeError('guard: bind names no parameter (a literal `__proto__:` sets a prototype and binds nothing)');
+  for (const parameter in bind) {
+    if (!isOwn(bind, parameter)) throw new TypeError(`guard: bind inherits '${parameter}', which would bind nothing`);
+  }
+  for (const [parameter, claim] of bindings) {
+    if (['__proto__', 'constructor', 'prototype'].includes(parameter))
+      throw new TypeError(`guard: cannot bind the parameter '${parameter}'; give it another name in the path`);
+    if (!OWNER_CLAIMS.includes(claim))
+      throw new TypeError(`guard: cannot bind to '${claim}'; use ${OWNER_CLAIMS.join(', ')}`);
+  }
+  return bindings;
+}
+
+function isOwn(object, name) {
+  return Object.prototype.hasOwnProperty.call(object, name);
+}
+
 /** Whether every bound parameter equals its claim. An absent claim is equal to nothing. */
-function owns(req, auth, bind) {
+function owns(req, auth, bindings) {
   const claims = { org_id: auth.orgId, org_slug: auth.orgSlug, user_id: auth.userId };
-  return Object.entries(bind).every(([parameter, name]) => {
+  return bindings.every(([parameter, name]) => {
     const claim = claims[name];
-    return typeof claim === 'string' && claim !== '' && req.params[parameter] === claim;
+    return typeof claim === 'string' && claim !== '' && isOwn(req.params, parameter) && req.params[parameter] === claim;
   });
 }
 
@@ -232,10 +250,7 @@ async function authenticate(req) {
     const request = new globalThis.Request('http://doorward.invalid/', {
       headers: { authorization: `Bearer ${token}` },
     });
-    const options = {
-      acceptsToken: 'session_token',
-      ...(setup.parties && { authorizedParties: setup.parties }),
-    };
+    const options = { acceptsToken: 'session_token', authorizedParties: setup.parties };
     const state = await within(VERIFY_WITHIN_MS, setup.client.authenticateRequest(request, options));
     if (CANNOT_TELL.has(state.reason ?? '')) {
       complain(
@@ -336,7 +351,7 @@ function claimProblem(claims, setup) {
   const { azp, exp, iat, iss, nbf, o, org_id, sid, sts, sub, v } = claims;
   // Byte for byte. With CLERK_JWT_KEY the SDK compares neither issuer nor key id.
   if (iss !== setup.issuer) return 'token-invalid-issuer';
-  if (setup.parties && !setup.parties.includes(azp)) return 'token-invalid-authorized-parties';
+  if (!setup.parties.includes(azp)) return 'token-invalid-authorized-parties';
   // Beyond the range of dates every comparison is false, and false reads as "not expired".
   const isTime = (value) => typeof value === 'number' && Number.isFinite(new Date(value * 1000).getTime());
   if (![exp, iat ?? 0, nbf ?? 0].every(isTime)) return 'token-verification-failed';
@@ -377,13 +392,19 @@ function settings() {
   const publishableKey = variable(policy.env.publishableKey);
   const secretKey = variable(policy.env.secretKey);
   const issuer = publishableKey && issuerOf(publishableKey);
-  if (!publishableKey || !secretKey || !issuer) {
-    return { missing: [...(issuer ? [] : [policy.env.publishableKey]), ...(secretKey ? [] : [policy.env.secretKey])] };
+  const parties = authorizedParties();
+  if (!publishableKey || !secretKey || !issuer || parties.length === 0) {
+    return {
+      missing: [
+        ...(issuer ? [] : [policy.env.publishableKey]),
+        ...(secretKey ? [] : [policy.env.secretKey]),
+        ...(parties.length > 0 ? [] : [PARTIES]),
+      ],
+    };
   }
   // Many deployment tools write the line breaks of a PEM as a backslash and an n.
   const jwtKey = variable(policy.env.jwtKey)?.replace(/\\n/g, '\n');
   const apiUrl = variable('CLERK_API_URL');
-  const parties = authorizedParties();
   const from = JSON.stringify([publishableKey, secretKey, jwtKey, apiUrl, parties]);
   if (cached?.from !== from) {
     const client = createClerkClient({
@@ -393,7 +414,7 @@ function settings() {
       ...(jwtKey && { jwtKey }),
       ...(apiUrl && { apiUrl }),
     });
-    cached = { from, settings: { client, issuer, parties: parties.length > 0 ? parties : undefined, remote: !jwtKey } };
+    cached = { from, settings: { client, issuer, parties, remote: !jwtKey } };
   }
   return cached.settings;
 }
@@ -404,11 +425,13 @@ function variable(name) {
   return value && value !== 'your_clerk_key_here' ? value : undefined;
 }
 
+const PARTIES = 'CLERK_AUTHORIZED_PARTIES';
+
 /** The origins whose tokens are accepted: CLERK_AUTHORIZED_PARTIES, separated by commas, or else the policy's. */
 function authorizedParties() {
-  const listed = (variable('CLERK_AUTHORIZED_PARTIES') ?? '').split(',').map((part) => part.trim());
-  const named = listed.filter((part) => part !== '');
-  return named.length > 0 ? named : [...policy.authorizedParties];
+  const listed = (parties) => parties.map((part) => part.trim()).filter((part) => part !== '');
+  const named = listed((variable(PARTIES) ?? '').split(','));
+  return named.length > 0 ? named : listed(policy.authorizedParties);
 }
 
 /** A publishable key is its instance's host and a dollar sign, in base64; tokens are issued by that host. */
@@ -424,12 +447,9 @@ setImmediate(() => {
   const setup = settings();
   for (const name of 'missing' in setup ? setup.missing : []) {
     complain(
-      `${name} is missing or not a Clerk key, so every guarded route answers 503; copy it from https://dashboard.clerk.com (Configure, API keys) into the environment`,
-    );
-  }
-  if (!('missing' in setup) && setup.parties === undefined) {
-    complain(
-      'no authorized parties are set, so tokens made for any origin are accepted; list yours in CLERK_AUTHORIZED_PARTIES',
+      name === PARTIES
+        ? `${name} is missing and the policy names no authorized parties, so every guarded route answers 503; set it to the origins of your front ends, separated by commas`
+        : `${name} is missing or not a Clerk key, so every guarded route answers 503; copy it from https://dashboard.clerk.com (Configure, API keys) into the environment`,
     );
   }
   if (expectsWebhooks && variable(policy.env.webhookSecret) === undefined) {
@@ -465,7 +485,7 @@ async function webhook(req, res, next) {
       if (req.readableDidRead) {
         complain(
           'a body was parsed before its signature was checked: put app.use(path, rawBody) before express.json()',
-          `${req.method} ${req.path}`,
+          placeOf(req),
         );
         return refuse(res, 500, { error: 'webhook_body_already_parsed' });
       }
@@ -520,8 +540,9 @@ export const crossOrigin = (req, res, next) => {
   const cors = policy.cors;
   const { origin } = req.headers;
   res.vary('Origin');
-  // An origin that may hold a token may also use it.
-  const allowed = origin !== undefined && [...cors.origins, ...authorizedParties()].includes(origin);
+  // An origin that may hold a token may also use it, unless the policy wants no other origins at all.
+  const allowed =
+    origin !== undefined && cors.origins.length > 0 && [...cors.origins, ...authorizedParties()].includes(origin);
   if (allowed) {
     res.set('Access-Control-Allow-Origin', origin);
     res.set('Access-Control-Expose-Headers', 'WWW-Authenticate, Retry-After');
@@ -579,7 +600,8 @@ function unavailable(res) {
 }
 
 /** Says what the operator should know on stderr, each message once a minute, whatever requests it is about. */
-function complain(message, where) {
+function complain(text, where) {
+  const message = printable(text, 1000);
   const now = Date.now();
   if ((complained.get(message) ?? 0) > now - 60_000) return;
   if (complained.size > 100) complained.clear();
@@ -588,6 +610,20 @@ function complain(message, where) {
 }
 
 const complained = new Map();
+
+/** A request, for a log line. */
+function placeOf({ method, path }) {
+  return printable(`${method} ${path}`, 200);
+}
+
+/** Text from outside on one short line: no control, format or unpaired characters, which can forge or hide lines. */
+function printable(text, length) {
+  const escaped = text
+    .slice(0, length)
+    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+  return text.length > length ? `${escaped}…` : escaped;
+}
+
 const OURS = 'doorward: ';
 
 function attempt(work) {
