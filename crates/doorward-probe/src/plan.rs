@@ -161,8 +161,11 @@ pub fn plan(targets: &[Target], policy: &Policy, cases: &[Case], signer: &Signer
 fn representatives(targets: &[Target]) -> HashSet<usize> {
     let mut chosen: HashMap<String, usize> = HashMap::new();
     for (at, target) in targets.iter().enumerate() {
-        let by: Vec<&str> = target.route.guard.by.iter().map(|seen| seen.name.as_str()).collect();
-        let guard = format!("{}|{:?}|{}|{by:?}", target.access, target.bind, target.hide);
+        // Guards of the same name may be others: `requireAuth` of Clerk and `requireAuth` of a file of the project.
+        let seen = target.route.guard.by.iter();
+        let by: Vec<_> = seen.map(|seen| (seen.name.as_str(), seen.origin.as_str(), seen.file.as_str())).collect();
+        let chain = &target.route.chain;
+        let guard = format!("{}|{:?}|{}|{by:?}|{chain:?}", target.access, target.bind, target.hide);
         let held = chosen.entry(guard).or_insert(at);
         let better = targets.get(*held).is_some_and(|held| is_write(method_of(held))) && !is_write(method_of(target));
         if better {

@@ -81,6 +81,9 @@ fn tail(output: &[String]) -> String {
 const LINES: usize = 40;
 const LINE_LENGTH: usize = 400;
 
+/// A server that finds its port taken ends within this time of starting to answer, or not at all.
+const SETTLING: Duration = Duration::from_millis(200);
+
 type Lines = Arc<Mutex<VecDeque<String>>>;
 
 /// A running server. It and everything it started are killed when this is dropped.
@@ -142,13 +145,17 @@ impl TargetProcess {
         let until = Instant::now() + within;
         loop {
             let answer = send(&self.base, &request, Duration::from_secs(5)).await;
+            // Where the server has ended, whatever answers is another one that took the port.
             if answer.is_ok() {
-                return Ok(());
+                tokio::time::sleep(SETTLING).await;
             }
             if let Ok(Some(status)) = self.child.try_wait() {
                 // What it wrote last may still be in the pipe.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 return Err(TargetError::Died { status, output: self.output() });
+            }
+            if answer.is_ok() {
+                return Ok(());
             }
             if Instant::now() >= until {
                 let output = self.output();
@@ -330,6 +337,17 @@ mod tests {
         let address = target.base().authority();
         target.stop().await;
         is_gone(&address).await;
+    }
+
+    #[tokio::test]
+    async fn another_server_on_the_port_is_not_taken_for_the_one_that_ended() {
+        // What is started ends at once, and what it leaves behind answers in its place.
+        let mut config = serving(TEAPOT);
+        config.command = ["sh", "-c", "\"$THIS\" --ignored --exact process::tests::serve & sleep 0.1; exit 3"]
+            .map(str::to_owned)
+            .into();
+        let started = TargetProcess::start(config).await;
+        assert!(matches!(started, Err(TargetError::Died { .. })), "{started:?}");
     }
 
     async fn is_gone(address: &str) {

@@ -1,4 +1,4 @@
-use doorward::inventory::{Guard, Method, Route};
+use doorward::inventory::{Guard, GuardSeen, Method, Route};
 use doorward::policy::{AppConfig, ClerkConfig, Cors};
 
 use super::*;
@@ -143,4 +143,45 @@ fn a_head_request_that_a_public_get_answers_is_no_attack() {
     assert!(!ids(&plan, 0).contains(&"head-request"));
     let (plan, _) = planned(&reviews(Access::SignedIn), &PlanOptions::default());
     assert!(ids(&plan, 0).contains(&"head-request"));
+}
+
+#[test]
+fn guards_that_only_share_their_name_are_each_sent_everything() {
+    let seen = |origin: &str, file: &str| GuardSeen {
+        name: "requireAuth()".into(),
+        origin: origin.into(),
+        file: file.into(),
+        line: 1,
+        asks: None,
+    };
+    let mut targets = ["GET /a", "GET /b", "GET /c", "GET /d", "GET /e"].map(|id| target(id, Access::SignedIn));
+    targets[0].route.guard.by = vec![seen("@clerk/express", "src/app.js")];
+    targets[1].route.guard.by = vec![seen("src/auth.js", "src/app.js")];
+    targets[2].route.guard.by = vec![seen("@clerk/express", "src/other.js")];
+    targets[3].route.guard = targets[0].route.guard.clone();
+    targets[3].route.chain = vec!["queryToken".into()];
+    targets[4].route.guard = targets[0].route.guard.clone();
+    let (plan, _) = planned(&targets, &PlanOptions::default());
+    for (route, expected) in [(0, true), (1, true), (2, true), (3, true), (4, false)] {
+        assert_eq!(ids(&plan, route).contains(&"token-dots"), expected, "{route}");
+    }
+}
+
+#[test]
+fn other_ways_to_bring_a_token_are_tried_on_every_guarded_route() {
+    let targets = ["GET /a", "GET /b"].map(|id| target(id, Access::SignedIn));
+    let (plan, _) = planned(&targets, &PlanOptions::default());
+    for case in [
+        "query-access-token",
+        "query-session",
+        "query-bad-token",
+        "cookie-only",
+        "cookie-as-a-browser",
+        "bad-cookie-only",
+        "bad-header-good-cookie",
+        "alternate-header",
+        "internal-address",
+    ] {
+        assert!(ids(&plan, 1).contains(&case), "{case}");
+    }
 }
