@@ -100,4 +100,10 @@ pub(super) static CODES: &[Code] = &[
         severity: Error,
         story: "Something has to run right before or after this statement, and there is no place for a statement there: it is the whole of a function without braces, which runs at a time of its own. Give the function braces, put the statement on a line of its own, and plan again.",
     },
+    Code {
+        id: "DW3017",
+        title: "a statement that does too much",
+        severity: Error,
+        story: "One statement makes the application and registers routes or middleware on it, or registers something that has to go together with something that has to stay. Clerk has to be attached between the two, and doorward doesn't take statements apart. Make the application in a statement that ends there, call each `use` in one of its own, and plan again.",
+    },
 ];

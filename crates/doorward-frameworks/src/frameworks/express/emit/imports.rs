@@ -153,7 +153,18 @@ pub(super) fn ensure(file: &SourceFile, style: Style, wanted: &Wanted<'_>) -> Ve
 fn insertion(file: &SourceFile, style: Style, statement: &str, reason: String) -> Edit {
     let at = match file.after_imports {
         0 => after_prologue(&file.text),
-        at => line_end(&file.text, end_of_last(&file.text, at).saturating_sub(1)),
+        at => {
+            let last = end_of_last(&file.text, at);
+            let end = line_end(&file.text, last.saturating_sub(1));
+            if !is_blank(file.text.get(last..end).unwrap_or_default()) {
+                // What follows on the line may need the names already.
+                let before = file.text.get(..last).unwrap_or_default();
+                let end = if before.ends_with(';') { "" } else { ";" };
+                let statement = statement.trim_end_matches(';');
+                return Edit { range: last..last, text: format!("{end}{}{statement};", style.eol), reason };
+            }
+            end
+        }
     };
     let lead = if at > 0 && !file.text.get(..at).unwrap_or_default().ends_with('\n') { style.eol } else { "" };
     let end = match file.text.get(at..) {
@@ -168,6 +179,13 @@ fn end_of_last(text: &str, at: usize) -> usize {
     let statement = text.get(..at).unwrap_or_default();
     let kept = statement.strip_suffix(';').map_or(statement, str::trim_end);
     if statement.get(kept.len()..).is_some_and(|end| end.contains('\n')) { kept.len() } else { at }
+}
+
+/// Whether nothing but a comment that ends there is left of a line.
+pub(super) fn is_blank(tail: &str) -> bool {
+    let tail = tail.trim();
+    let comment = tail.strip_prefix("/*").and_then(|rest| rest.split_once("*/"));
+    tail.is_empty() || tail.starts_with("//") || comment.is_some_and(|(_, rest)| is_blank(rest))
 }
 
 /// Whether a text begins with what JavaScript would add to an unended statement before it.

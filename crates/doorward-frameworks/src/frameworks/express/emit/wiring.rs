@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use doorward::diagnostic::{Diagnostic, Location};
 use doorward::policy::Policy;
 
-use super::imports::{continues_statement, whole_lines};
+use super::imports::{continues_statement, is_blank, whole_lines};
 use super::{FileEdits, PACKAGE, REPLACED, can_answer, file_edits};
 use crate::edit::{indentation, line_end, line_start};
 use crate::model::{AppSource, Wiring, WiringKind};
@@ -47,7 +47,21 @@ impl Root<'_> {
 
         let after = self.cors(edits, &mut first, &is_early, emitted).unwrap_or(self.create);
         self.clerk(edits, &mut first, &is_early, emitted);
-        if !first.is_empty() {
+        if !first.is_empty() && self.goes_on(after, &edits.file.text) {
+            emitted.findings.push(
+                Diagnostic::new(
+                    "DW3017",
+                    format!(
+                        "`{}` has to stand between what this statement makes and what it does next",
+                        first.join("`, `")
+                    ),
+                )
+                .at(place(after))
+                .help(
+                    "end the statement where the application is made, and call each method in a statement of its own",
+                ),
+            );
+        } else if !first.is_empty() {
             let reason = "CORS answers before authentication, and Clerk reads the bearer token before any route";
             self.add_after(after, &first, reason, edits, emitted);
         }
@@ -102,6 +116,45 @@ impl Root<'_> {
         edits.push(at..at, added, reason.to_owned());
     }
 
+    /// Whether nothing can be attached behind this statement: it registers more, and that would come first, or it
+    /// returns the application, or gives it no name.
+    fn goes_on(&self, after: &Wiring, text: &str) -> bool {
+        let Some(place) = &after.place else { return false };
+        let statement = text.get(place.clone()).unwrap_or_default();
+        if statement.starts_with("return") || !statement.contains(self.create.app.as_str()) {
+            return true;
+        }
+        self.steps.iter().any(|it| {
+            !matches!(it.kind, WiringKind::Create | WiringKind::End | WiringKind::Cors)
+                && place.start <= it.call.start
+                && it.call.end <= place.end
+        })
+    }
+
+    /// Takes away a statement that does one thing.
+    fn take_away(&self, it: &Wiring, reason: &str, edits: &mut FileEdits<'_>, emitted: &mut Emitted) {
+        let text = &edits.file.text;
+        let head = text.get(it.statement.start..it.call.start).unwrap_or_default();
+        let tail = text.get(it.call.end..it.statement.end).unwrap_or_default();
+        let tail: String = tail.chars().filter(|it| !it.is_whitespace()).collect();
+        let is_plain = head.matches('(').count() == 1 && matches!(tail.trim_start_matches(','), ")" | ");");
+        if !is_plain {
+            emitted.findings.push(
+                Diagnostic::new("DW3017", "this has to go, and its statement does more")
+                    .at(place(it))
+                    .help("call `use` for it in a statement of its own, and plan again"),
+            );
+            return;
+        }
+        let before = text.get(..it.statement.start).unwrap_or_default().trim_end();
+        let is_branch = it.place.as_ref() != Some(&it.statement) && (before.ends_with(')') || before.ends_with("else"));
+        if is_branch {
+            edits.push(it.statement.clone(), "{}".to_owned(), reason.to_owned());
+        } else {
+            edits.push(whole_lines(text, &it.statement), String::new(), reason.to_owned());
+        }
+    }
+
     fn text<'t>(&self, it: &Wiring, edits: &'t FileEdits<'_>) -> &'t str {
         edits.file.text.get(it.statement.clone()).unwrap_or_default()
     }
@@ -140,8 +193,7 @@ impl Root<'_> {
                 edits.push(it.call.clone(), name, "only the policy's origins may call from a browser".to_owned());
                 attached = Some(it);
             } else {
-                let lines = whole_lines(&edits.file.text, &it.statement);
-                edits.push(lines, String::new(), "CORS moves before everything that can answer".to_owned());
+                self.take_away(it, "CORS moves before everything that can answer", edits, emitted);
             }
         }
         if attached.is_none() {
@@ -181,8 +233,7 @@ impl Root<'_> {
                     .iter()
                     .all(|step| step.statement.start >= it.statement.start || !matches!(step.kind, WiringKind::Routes));
             if attached || !in_order {
-                let lines = whole_lines(&edits.file.text, &it.statement);
-                edits.push(lines, String::new(), "Clerk is attached once, before every route".to_owned());
+                self.take_away(it, "Clerk is attached once, before every route", edits, emitted);
                 continue;
             }
             attached = true;
@@ -203,8 +254,8 @@ impl Root<'_> {
             let callee = self.callee(it, edits);
             edits.maybe_unused.push((callee.clone(), PACKAGE.0));
             edits.maybe_unused.extend(REPLACED.iter().map(|package| (callee.clone(), *package)));
-            let lines = whole_lines(&edits.file.text, &it.statement);
-            edits.push(lines, String::new(), format!("`{callee}()` is deprecated; routes carry their own guards"));
+            let reason = format!("`{callee}()` is deprecated; routes carry their own guards");
+            self.take_away(it, &reason, edits, emitted);
         }
         if !attached {
             let (middleware, options) = (edits.sdk("clerkMiddleware"), edits.runtime("clerkOptions"));
@@ -281,13 +332,6 @@ fn no_place(it: &Wiring, calls: &[String]) -> Diagnostic {
     Diagnostic::new("DW3016", format!("there is no place for `{}` behind this", calls.join("`, `")))
         .at(place(it))
         .help("put this in a function with braces, on a line of its own, and plan again")
-}
-
-/// Whether nothing but a comment that ends there is left of a line.
-fn is_blank(tail: &str) -> bool {
-    let tail = tail.trim();
-    let comment = tail.strip_prefix("/*").and_then(|rest| rest.split_once("*/"));
-    tail.is_empty() || tail.starts_with("//") || comment.is_some_and(|(_, rest)| is_blank(rest))
 }
 
 fn place(it: &Wiring) -> Location {
