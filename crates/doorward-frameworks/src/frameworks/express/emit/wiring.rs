@@ -307,16 +307,12 @@ impl Root<'_> {
         for path in self.webhooks {
             order.push(format!("rawBody on {path}: keeps the bytes that were signed"));
         }
-        for it in &self.steps {
-            let what = match it.kind {
-                WiringKind::BodyParser => "body parser",
-                WiringKind::Middleware => "the app's own middleware",
-                _ => continue,
-            };
-            order.push(format!("{what} ({}:{})", it.file, it.line));
-        }
+        let last_route = self.steps.iter().rposition(|it| it.kind == WiringKind::Routes).unwrap_or(self.steps.len());
+        let (before, after) = self.steps.split_at(last_route);
+        order.extend(before.iter().filter_map(|it| own_step(it)));
         order.push("guard(…) at the route: 401, 403 or 404, 503 when keys can't be had".to_owned());
         order.push("the handler, with caller(req)".to_owned());
+        order.extend(after.iter().filter_map(|it| own_step(it)).map(|it| format!("if no route answered: {it}")));
         order.push("authErrors: JSON for what went wrong in authentication".to_owned());
         if let Some(parser) = self.of(&WiringKind::BodyParser).first() {
             emitted.findings.push(
@@ -326,6 +322,16 @@ impl Root<'_> {
             );
         }
     }
+}
+
+/// A step of the app's own, for the reader of the plan.
+fn own_step(it: &Wiring) -> Option<String> {
+    let what = match it.kind {
+        WiringKind::BodyParser => "body parser",
+        WiringKind::Middleware => "the app's own middleware",
+        _ => return None,
+    };
+    Some(format!("{what} ({}:{})", it.file, it.line))
 }
 
 fn no_place(it: &Wiring, calls: &[String]) -> Diagnostic {
