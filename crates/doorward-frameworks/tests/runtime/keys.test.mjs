@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   bearer,
   claims,
@@ -39,24 +40,91 @@ test('a fetched key verifies, and is fetched once', async (t) => {
   assert.equal((await me(bearer(sign(header(), claims(), { as: otherKey })))).json.reason, 'token-invalid-signature');
 });
 
+const bogus = (kid = id('ins')) => bearer(sign(header({ kid }), claims(), { as: otherKey }));
+const rotated = () => bogus(otherKey.kid);
+
+/** Status and reason, or the seconds to wait. */
+const verdict = ({ status, json, headers }) => [status, json.reason ?? headers['retry-after']];
+
 test('an unknown key id is refused, and a flood of them does not reach the key server', async (t) => {
   const { keys, me } = await remoteApp(t, keySet(key.jwk));
   assert.equal((await me(good())).status, 200);
+  const first = id('ins');
+  for (const kid of [first, ...Array.from({ length: 4 }, () => id('ins'))])
+    assert.deepEqual(verdict(await me(bogus(kid))), [401, 'jwk-kid-mismatch']);
+  assert.equal(keys.calls.length, 6);
+  // From here on nobody is told that an id is wrong which nobody has asked Clerk about.
   for (let round = 0; round < 30; round++) {
-    const answer = await me(bearer(sign(header({ kid: id('ins') }), claims(), { as: otherKey })));
-    assert.deepEqual([answer.status, answer.json.reason], [401, 'jwk-kid-mismatch']);
+    const answer = await me(bogus());
+    assert.deepEqual(verdict(answer), [503, '5']);
+    assert.deepEqual(answer.json, { error: 'auth_unavailable' });
   }
-  assert.ok(keys.calls.length <= 6, `${keys.calls.length} fetches`);
+  assert.deepEqual(verdict(await me(bogus(first))), [401, 'jwk-kid-mismatch']);
+  for (const kid of ['other', 'INS_x', 'xins_'])
+    assert.deepEqual(verdict(await me(bogus(kid))), [401, 'jwk-kid-mismatch']);
+  assert.ok(keys.calls.length <= 8, `${keys.calls.length} fetches`);
+  assert.equal((await me(good())).status, 200);
+  assert.equal((await me({})).status, 401);
+});
+
+test('many unknown key ids at once do not reach the key server either', async (t) => {
+  const { keys, me } = await remoteApp(t, keySet(key.jwk));
+  assert.equal((await me(good())).status, 200);
+  const same = id('ins');
+  const answers = await Promise.all(Array.from({ length: 60 }, (_, at) => me(bogus(at % 2 ? same : id('ins')))));
+  for (const answer of answers) assert.ok([401, 503].includes(answer.status));
+  assert.ok(keys.calls.length <= 7, `${keys.calls.length} fetches`);
+  assert.equal((await me(good())).status, 200);
+});
+
+test('a key that is rotated in during a flood verifies at once', async (t) => {
+  const { keys, me } = await remoteApp(t, keySet(key.jwk));
+  assert.equal((await me(good())).status, 200);
+  for (let round = 0; round < 5; round++) assert.equal((await me(bogus())).status, 401);
+  keys.answer = keySet(key.jwk, otherKey.jwk);
+  const answers = await Promise.all([rotated(), rotated(), good(), rotated()].map(me));
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200, 200, 200],
+  );
+  assert.ok(keys.calls.length <= 8, `${keys.calls.length} fetches`);
+  const forged = bearer(sign(header({ kid: otherKey.kid })));
+  assert.deepEqual(verdict(await me(forged)), [401, 'token-invalid-signature']);
+});
+
+test('a key that is rotated in during a flood that goes on verifies after two seconds, and is 503 until then', async (t) => {
+  const { keys, me } = await remoteApp(t, keySet(key.jwk));
+  assert.equal((await me(good())).status, 200);
+  for (let round = 0; round < 5; round++) assert.equal((await me(bogus())).status, 401);
+  assert.deepEqual(verdict(await me(bogus())), [503, '5']);
+  keys.answer = keySet(key.jwk, otherKey.jwk);
+  assert.deepEqual(verdict(await me(rotated())), [503, '5']);
+  const end = performance.now() + 2200;
+  while (performance.now() < end) {
+    assert.equal((await me(bogus())).status, 503);
+    await sleep(100);
+  }
+  assert.equal((await me(rotated())).status, 200);
+  assert.ok(keys.calls.length <= 10, `${keys.calls.length} fetches`);
+});
+
+test('in a flood with the key server down unknown key ids are 503, and known keys go on', async (t) => {
+  const { keys, me } = await remoteApp(t, keySet(key.jwk));
+  assert.equal((await me(good())).status, 200);
+  for (let round = 0; round < 5; round++) assert.equal((await me(bogus())).status, 401);
+  for (const answer of [outages['the key server answers 500'], outages['the key server answers garbage']]) {
+    keys.answer = answer;
+    assert.deepEqual(verdict(await me(rotated())), [503, '5']);
+  }
   assert.equal((await me(good())).status, 200);
 });
 
 test('a key that is rotated in is found', async (t) => {
   const { keys, me } = await remoteApp(t, keySet(key.jwk));
   assert.equal((await me(good())).status, 200);
-  const next = () => bearer(sign(header({ kid: otherKey.kid }), claims(), { as: otherKey }));
-  assert.equal((await me(next())).status, 401);
+  assert.equal((await me(rotated())).status, 401);
   keys.answer = keySet(key.jwk, otherKey.jwk);
-  assert.equal((await me(next())).status, 200);
+  assert.equal((await me(rotated())).status, 200);
 });
 
 const opaque = ['ak_', 'mt_', 'oat_'].map((prefix) => prefix + 'a'.repeat(40));

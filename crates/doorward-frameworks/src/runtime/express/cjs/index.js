@@ -247,7 +247,11 @@ async function authenticate(req) {
   if (parsed === undefined || problem !== undefined) return { kind: 'refused', reason: problem ?? 'token-invalid' };
 
   const kid = String(parsed.header['kid']);
-  if (setup.remote && isFlood(kid)) return { kind: 'refused', reason: 'jwk-kid-mismatch' };
+  const work = () => verify(token, parsed.claims, kid, setup);
+  return setup.remote ? lookUp(kid, setup, work) : work();
+}
+
+async function verify(token, claims, kid, setup) {
   try {
     const request = new globalThis.Request('http://doorward.invalid/', {
       headers: { authorization: `Bearer ${token}` },
@@ -260,10 +264,10 @@ async function authenticate(req) {
       );
       return { kind: 'unjudged' };
     }
-    if (state.reason === 'jwk-kid-mismatch') misses.push(Date.now());
+    if (state.reason === NO_SUCH_KEY.reason) misses.push({ kid, at: Date.now() });
     if (state.status !== 'signed-in') return { kind: 'refused', reason: reasonOf(state) };
     knownKeys.add(kid);
-    const wrong = claimProblem(parsed.claims, setup);
+    const wrong = claimProblem(claims, setup);
     if (wrong !== undefined) return { kind: 'refused', reason: wrong };
     // Throws on feature lists that Clerk never writes; such a token is not worth a 500.
     const auth = attempt(() => state.toAuth());
@@ -370,17 +374,51 @@ function claimProblem(claims, setup) {
   return sts === undefined || sts === 'active' ? undefined : 'token-verification-failed';
 }
 
-/** Key ids that have verified something, and the times of recent look-ups of ids that do not exist. */
+const NO_SUCH_KEY = { kind: 'refused', reason: 'jwk-kid-mismatch' };
+
+/** Key ids that have verified something, recent look-ups of ids that do not exist, and look-ups under way. */
 const knownKeys = new Set();
 const misses = [];
+const lookUps = new Map();
 
 /**
- * Whether this key id should not be looked up now. The SDK fetches the key set once for every token with an unknown
- * id, so made-up ids are limited to five fetches in ten seconds, once a real one is known.
+ * Verifies a token whose key may have to be fetched. The SDK fetches the key set for every token with an unknown id,
+ * so made-up ids are limited to five fetches in ten seconds, once a real one is known.
  */
-function isFlood(kid) {
-  while (misses.length > 0 && (misses[0] ?? 0) < Date.now() - 10_000) misses.shift();
-  return knownKeys.size > 0 && !knownKeys.has(kid) && misses.length >= 5;
+async function lookUp(kid, setup, work) {
+  if (knownKeys.size === 0 || knownKeys.has(kid)) return work();
+  const running = lookUps.get(kid);
+  if (running !== undefined) {
+    // What the first request with this id is told goes for those that came meanwhile.
+    const first = await running;
+    const isFound = first.kind !== 'unjudged' && !(first.kind === 'refused' && first.reason === NO_SUCH_KEY.reason);
+    return isFound ? lookUp(kid, setup, work) : first;
+  }
+  while (misses.length > 0 && (misses[0]?.at ?? 0) < Date.now() - 10_000) misses.shift();
+  const started = misses.length + lookUps.size < 5 ? work() : inFlood(kid, setup, work);
+  lookUps.set(kid, started);
+  return started.finally(() => lookUps.delete(kid));
+}
+
+/** Keys that were rotated in must verify during a flood of made-up ids, too; until that is known it is 503, not 401. */
+async function inFlood(kid, setup, work) {
+  if (!kid.startsWith('ins_')) return NO_SUCH_KEY;
+  if ((await publishedKeys(setup)).includes(kid)) return work();
+  return misses.some((miss) => miss.kid === kid) ? NO_SUCH_KEY : { kind: 'unjudged' };
+}
+
+let published;
+
+/** The ids of Clerk's keys, asked for at most once in two seconds; empty if Clerk does not say. */
+function publishedKeys({ client }) {
+  if (published === undefined || published.at < Date.now() - 2000) {
+    const kids = within(VERIFY_WITHIN_MS, client.jwks.getJwks()).then(
+      ({ keys }) => (keys ?? []).map((key) => key.kid),
+      () => [],
+    );
+    published = { at: Date.now(), kids };
+  }
+  return published.kids;
 }
 
 let cached;
