@@ -106,4 +106,16 @@ pub(super) static CODES: &[Code] = &[
         severity: Error,
         story: "One statement makes the application and registers routes or middleware on it, or registers something that has to go together with something that has to stay. Clerk has to be attached between the two, and doorward doesn't take statements apart. Make the application in a statement that ends there, call each `use` in one of its own, and plan again.",
     },
+    Code {
+        id: "DW3018",
+        title: "a webhook behind a session",
+        severity: Warning,
+        story: "The route looks like a webhook, and the policy asks its callers for a Clerk session. Stripe, GitHub and other senders have none, so every delivery would be refused. If Clerk is the sender, give the route the access `webhook`. If it is someone else, make the route public with a reason, and verify the signature of that sender in the handler.",
+    },
+    Code {
+        id: "DW3019",
+        title: "a guard of the project's own stays",
+        severity: Warning,
+        story: "The route has a guard that is not Clerk's, and the plan puts a Clerk guard next to it: callers have to satisfy both. Take the old guard away if Clerk replaces it. If its callers are machines with a key and no Clerk session, make the route public with a reason, and the old guard alone decides.",
+    },
 ];

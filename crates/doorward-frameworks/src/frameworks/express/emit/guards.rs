@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use doorward::diagnostic::{Diagnostic, Location};
-use doorward::inventory::RouteId;
+use doorward::inventory::{App, GuardState, Route, RouteId};
+use doorward::path::Segment;
 use doorward::policy::{Access, Bind, BindSource, Rule};
 
 use super::imports::whole_lines;
@@ -56,6 +57,57 @@ pub(super) fn emit<'a>(
             edit_site(site, first, &wanted, edits);
         }
     }
+}
+
+/// What a Clerk guard gets in the way of: senders that have no session, and guards of the project's own.
+pub(super) fn neighbours(app: &App, rules: &BTreeMap<&RouteId, Option<&Rule>>, emitted: &mut Emitted) {
+    let mut own: BTreeMap<(&str, u32, &str), Vec<&Route>> = BTreeMap::new();
+    for route in &app.routes {
+        let wish = wish(rules.get(&route.id).copied().flatten());
+        if !wish.access.needs_session() {
+            continue;
+        }
+        if is_hook(route) {
+            emitted.findings.push(
+                Diagnostic::new(
+                    "DW3018",
+                    format!("`{}` looks like a webhook, and its sender can't bring a Clerk session", route.id),
+                )
+                .at(route.location())
+                .help("if Clerk sends it, give it the access `webhook`; if someone else does, make it public with a reason, and verify the sender's own signature in the handler"),
+            );
+        } else if route.guard.state == GuardState::Guarded {
+            let seen = route.guard.by.iter().filter(|it| it.asks.is_none());
+            for it in seen.filter(|it| it.origin != "doorward" && !it.origin.starts_with("@clerk/")) {
+                own.entry((&it.file, it.line, &it.name)).or_default().push(route);
+            }
+        }
+    }
+    for ((file, line, name), routes) in own {
+        let Some(first) = routes.first() else { continue };
+        let rest = match routes.len() {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        emitted.findings.push(
+            Diagnostic::new(
+                "DW3019",
+                format!("`{name}` stays next to the Clerk guard of `{}` ({}:{}){rest}", first.id, first.file, first.line),
+            )
+            .at(Location { file: file.to_owned(), line, column: 1 })
+            .help("take it away if Clerk replaces it; if these callers have no Clerk session, make the route public with a reason"),
+        );
+    }
+}
+
+/// Whether a route's path and method are those of a webhook.
+fn is_hook(route: &Route) -> bool {
+    let is_word = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        text.contains("webhook") || text == "hook" || text == "hooks"
+    };
+    (route.method.is_all() || route.method.as_str() == "POST")
+        && route.path.segments().iter().any(|it| matches!(it, Segment::Literal(text) if is_word(text)))
 }
 
 /// A `use(…)` that mounts something behind a deprecated guard: the routes behind it carry their own guards now.

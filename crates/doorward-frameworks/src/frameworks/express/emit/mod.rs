@@ -38,6 +38,7 @@ pub(crate) fn emit(
     let mut files: BTreeMap<&str, FileEdits<'_>> = BTreeMap::new();
 
     guards::emit(source, rules, &mut files, &mut emitted);
+    guards::neighbours(app, rules, &mut emitted);
     let Some(home) = wiring::emit(source, policy, &webhook_paths(rules), &mut files, &mut emitted) else {
         emitted.findings.push(
             Diagnostic::new(
