@@ -137,6 +137,8 @@ fn express_itself_agrees() {
                 vec![5]
             }
             "what-cant-be-known" | "control-characters" | "regex-path" | "syntax-error-in-one-file" => vec![],
+            // The comparison goes by the number of parameters; here it is no guide.
+            "answers-whatever-the-arity" => vec![],
             _ => vec![4, 5],
         };
         let routes: Vec<Value> = routes(&analysis.inventory);

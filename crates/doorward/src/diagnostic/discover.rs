@@ -133,4 +133,9 @@ codes! {
     "DW2112" Error "a middleware factory is used without being called"
     "`requireAuth`, `clerkMiddleware` and `guard` make a middleware when they are called. Given as they are, they run as \
      the middleware, make another one and never pass the request on: requests hang, or fail in ways that look random."
+
+    "DW2113" Warning "something answers before guards"
+    "A middleware, or a callback of `param`, answers some requests itself and passes the others on. It runs before the \
+     guards of the routes behind it, so what it answers is given to anybody. Put a guard in front of it, or make a route of \
+     what it answers, which can then be guarded."
 }

@@ -19,10 +19,10 @@ use doorward::diagnostic::{Diagnostic, Location};
 use doorward::inventory::{Guard, GuardSeen, GuardState, Method, Route, RouteId};
 use doorward::path::{PathTemplate, Segment};
 
-use self::guards::Verdict;
+use self::guards::{Flow, Verdict};
 use self::host::{Express, Kind, Layer, LayerKind};
 use crate::js::eval::{Branch, Eval, Problem};
-use crate::js::ir::{self, ExprKind, Key, Span, StmtKind};
+use crate::js::ir::Span;
 use crate::js::program::Program;
 use crate::js::value::{Arg, Closure, External, Place, Value};
 use crate::model::{HandlerKind, Site};
@@ -79,6 +79,8 @@ struct Before {
     prefix: PathTemplate,
     /// Only the path itself, not what is below it.
     exact: bool,
+    /// A catch-all at the end of its path may be empty.
+    bare: bool,
     method: Option<String>,
     name: String,
     verdict: Verdict,
@@ -104,6 +106,9 @@ struct Part {
     span: Span,
     spread: bool,
 }
+
+/// A handler of a route: its name, what it does, where it stands, and whether it is the last.
+type Own = (String, Verdict, Place, bool);
 
 struct Reader<'p> {
     program: &'p Program,
@@ -244,6 +249,7 @@ impl Reader<'_> {
                 self.unknown_handlers(&layer.site, part.span);
             }
             let mut judged = false;
+            let flow = self.flow_of(&part.value);
             for value in part.value.each() {
                 match value {
                     Value::Host(inner) if self.kind(inner).is_some_and(|it| !matches!(it, Kind::Route(..))) => {
@@ -254,9 +260,7 @@ impl Reader<'_> {
                         }
                     }
                     Value::Function(closure) if closure.function.arity >= 4 => {}
-                    Value::Function(closure)
-                        if closure.function.arity <= 2 && !self.only_not_found(closure.as_ref()) =>
-                    {
+                    Value::Function(closure) if self.answers_all(&closure) => {
                         let rest = PathTemplate::from_segments(vec![Segment::CatchAll("path".to_owned())]);
                         let targets: Vec<PathTemplate> = paths
                             .iter()
@@ -277,6 +281,12 @@ impl Reader<'_> {
                         let verdict = self.judge(&part.value, &text, place);
                         let name = self.shown(&part.value, &text);
                         let first = paths.first().map_or_else(|| prefix.clone(), |it| prefix.join(it));
+                        if verdict.state == GuardState::Open
+                            && self.answers_some(&part.value, flow)
+                            && !paths.iter().all(|it| sheltered(chain, branches, layer, &prefix.join(it)))
+                        {
+                            self.tell_of_answers(&name, place);
+                        }
                         let guard = self.count_guard(&verdict, &name, place, first);
                         if at < last
                             && let Some(guard) = guard.and_then(|it| self.guards.get_mut(it))
@@ -288,6 +298,7 @@ impl Reader<'_> {
                             chain.push(Before {
                                 prefix: prefix.join(path),
                                 exact: false,
+                                bare: self.bare(layer),
                                 method: None,
                                 name: name.clone(),
                                 verdict: verdict.clone(),
@@ -298,6 +309,37 @@ impl Reader<'_> {
                         }
                     }
                 }
+            }
+            if flow.stops() && flow.terminal() {
+                self.unheard(layer, all.get(at + 1..).unwrap_or_default());
+                break;
+            }
+        }
+    }
+
+    /// Whether a catch-all at the end of a path also matches when nothing is left: `{/*rest}`, or `*` of Express 4.
+    fn bare(&self, layer: &Layer) -> bool {
+        match layer.path.as_ref().map(|it| &it.value) {
+            None => true,
+            Some(Value::Str(path)) if self.major >= 5 => path.text.contains('{'),
+            Some(Value::Str(path)) => matches!(&*path.text, "*" | "/*" | "(.*)" | "/(.*)"),
+            Some(_) => false,
+        }
+    }
+
+    /// Guards behind a handler that answers.
+    fn unheard(&mut self, layer: &Layer, parts: &[Part]) {
+        for part in parts {
+            let text = self.text(layer.site.module, part.span);
+            let place = Place { module: layer.site.module, span: part.span };
+            if self.judge(&part.value, &text, place).state == GuardState::Guarded {
+                let name = self.shown(&part.value, &text);
+                let place = project::location(self.program, place);
+                self.found.source.findings.push(
+                    Diagnostic::new("DW2111", format!("`{name}` comes after the handler that answers, and never runs"))
+                        .at(place)
+                        .help("move it in front of the handler"),
+                );
             }
         }
     }
@@ -327,35 +369,62 @@ impl Reader<'_> {
         verdict
     }
 
-    /// A handler that says 404 and nothing else is what remains when no route matched. What it says must not hang
-    /// on a condition, or it may be a route that found nothing to show.
+    /// A handler that says 404 and nothing else is what remains when no route matched.
+    #[expect(clippy::unused_self, reason = "asked like everything else about a handler")]
     fn only_not_found(&self, closure: &Closure) -> bool {
-        for statement in &closure.function.body {
-            match &statement.kind {
-                StmtKind::Expr(_) | StmtKind::Return(Some(_)) | StmtKind::Var(..) => {
-                    let mut found = false;
-                    let mut chooses = false;
-                    ir::visit(std::slice::from_ref(statement), &mut |expr| {
-                        found |= match &expr.kind {
-                            ExprKind::Num(status) => (status - 404.0).abs() < f64::EPSILON,
-                            // `HttpStatus.NOT_FOUND`, `new NotFoundError()`.
-                            ExprKind::Name(name) | ExprKind::Member(_, Key::Name(name)) => {
-                                name.to_ascii_lowercase().replace('_', "").starts_with("notfound")
-                            }
-                            _ => false,
-                        };
-                        chooses |=
-                            matches!(expr.kind, ExprKind::Conditional(..) | ExprKind::And(..) | ExprKind::Or(..));
-                        true
-                    });
-                    if chooses || found {
-                        return found && !chooses;
-                    }
+        guards::flow(None, closure).only_not_found()
+    }
+
+    /// Whether a function given to `use` answers whatever reaches it.
+    fn answers_all(&mut self, closure: &Closure) -> bool {
+        let flow = guards::flow(Some(&mut self.eval), closure);
+        match closure.function.arity {
+            ..=2 => !self.only_not_found(closure),
+            3 => flow.terminal() && !flow.only_not_found(),
+            _ => false,
+        }
+    }
+
+    /// What becomes of the requests a handler is given.
+    fn flow_of(&mut self, value: &Value) -> Flow {
+        let mut all = Flow::default();
+        for value in value.each() {
+            match &value {
+                Value::Function(closure) if closure.function.arity < 4 => {
+                    let flow = guards::flow(Some(&mut self.eval), closure);
+                    all.shows |= flow.shows;
+                    all.ends |= flow.ends;
+                    all.errors |= flow.errors;
+                    all.hands_on |= flow.hands_on;
+                    all.continues |= flow.continues || !flow.stops();
                 }
-                _ => return false,
+                _ => all.continues = true,
             }
         }
-        false
+        all
+    }
+
+    /// Whether a handler answers some requests and passes others on, without looking at who asks.
+    fn answers_some(&mut self, value: &Value, flow: Flow) -> bool {
+        if !(flow.shows && flow.continues) {
+            return false;
+        }
+        value.each().iter().any(|value| {
+            let Value::Function(closure) = value else { return false };
+            let mut body = guards::Body::default();
+            guards::scan(&mut self.eval, closure, &mut body, &mut HashSet::new(), 0);
+            !body.refuses
+        })
+    }
+
+    /// Tells of a handler that answers before any guard has run.
+    fn tell_of_answers(&mut self, name: &str, place: Place) {
+        let place = project::location(self.program, place);
+        self.found.source.findings.push(
+            Diagnostic::new("DW2113", format!("`{name}` answers some requests itself, before any guard has run"))
+                .at(place)
+                .help("put a guard in front of it, or make a route of its own of what it answers"),
+        );
     }
 
     /// Registers `method` on each of `targets`.
@@ -367,14 +436,21 @@ impl Reader<'_> {
         branches: &[Branch],
         chain: &mut Vec<Before>,
     ) {
-        let all = parts(&layer.handlers);
+        let mut all = parts(&layer.handlers);
         if method == "OPTIONS" && !all.is_empty() && all.iter().all(|it| is_cors(&it.value)) {
             // It answers preflights, as `app.use(cors())` does. Nobody is let in or kept out.
             return;
         }
         let module = layer.site.module;
-        let mut own = Vec::new();
+        let mut own: Vec<Own> = Vec::new();
+        let flows: Vec<Flow> = all.iter().map(|it| self.flow_of(&it.value)).collect();
+        if let Some(end) = flows.iter().position(|it| it.stops()) {
+            let behind = all.split_off(end + 1);
+            self.unheard(layer, &behind);
+        }
         let last = all.iter().rposition(|it| !is_error_handler(&it.value)).unwrap_or(0);
+        // Whether something before may have answered already.
+        let mut answered = false;
         let mut ends_with_guard = None;
         let mut passes_on = false;
         for (at, part) in all.iter().enumerate() {
@@ -395,7 +471,9 @@ impl Reader<'_> {
                     if method == Method::ALL && self.only_not_found(closure) {
                         return;
                     }
-                    if method == Method::ALL && body.continues && closure.function.arity == 3 {
+                    let flow = flows.get(at).copied().unwrap_or_default();
+                    let answers = flow.shows && !body.refuses;
+                    if method == Method::ALL && body.continues && closure.function.arity == 3 && !answers {
                         passes_on = true;
                         let verdict = self.judge(&part.value, &text, place);
                         ends_with_guard = (verdict.state == GuardState::Guarded).then(|| verdict.clone());
@@ -419,10 +497,23 @@ impl Reader<'_> {
                 _ if is_last => Verdict::new(GuardState::Open, ""),
                 value => self.judge(value, &text, place),
             };
+            let mut verdict = verdict;
+            if answered && verdict.state == GuardState::Guarded {
+                verdict.state = GuardState::Unsure;
+                verdict.asks = None;
+            }
             let name = self.shown(&part.value, &text);
+            let flow = flows.get(at).copied().unwrap_or_default();
+            let guarded = own.iter().any(|(_, verdict, ..)| verdict.state == GuardState::Guarded)
+                || targets.iter().all(|it| sheltered(chain, branches, layer, it));
+            if !is_last && !guarded && verdict.state == GuardState::Open && self.answers_some(&part.value, flow) {
+                answered = true;
+                self.tell_of_answers(&name, place);
+            }
             own.push((name, verdict, place, is_last));
         }
         // `app.all('/api/*path', auth)` answers nobody: it is middleware, written as a route.
+        let maybe_bare = layer.kind == LayerKind::Use || self.bare(layer);
         let targets_of_routes = if passes_on { &[] } else { targets };
         for target in targets_of_routes {
             let id = RouteId { method: Method::new(method), path: target.clone() };
@@ -432,12 +523,13 @@ impl Reader<'_> {
             let mut hits = Vec::new();
             for before in chain.iter() {
                 let method_fits = before.method.as_deref().is_none_or(|it| it == Method::ALL || it == method);
-                if !method_fits || !covers(&before.prefix, before.exact, target) {
+                if !method_fits || !before.covers(target, false) {
                     continue;
                 }
                 names.push(before.name.clone());
                 hits.extend(before.guard);
-                let sure = branches.iter().chain([&layer.site.branch]).any(|it| it.starts_with(&before.branch));
+                let always = branches.iter().chain([&layer.site.branch]).any(|it| it.starts_with(&before.branch));
+                let sure = always && before.covers(target, maybe_bare);
                 let seen = if before.verdict.state == GuardState::Guarded && !sure {
                     GuardState::Unsure
                 } else {
@@ -465,6 +557,7 @@ impl Reader<'_> {
                 chain.push(Before {
                     prefix: target.clone(),
                     exact: true,
+                    bare: self.bare(layer),
                     method: Some(method.to_owned()),
                     name: name.clone(),
                     verdict: verdict.clone(),
@@ -548,7 +641,7 @@ impl Reader<'_> {
     /// Guards that protect nothing.
     fn order(&mut self) {
         for guard in std::mem::take(&mut self.guards) {
-            let too_late = self.found.routes.iter().any(|it| covers(&guard.prefix, false, &it.path));
+            let too_late = self.found.routes.iter().any(|it| covers(&guard.prefix, false, true, &it.path, false));
             if guard.anything || !too_late {
                 continue;
             }
@@ -626,12 +719,30 @@ fn item_span(item: &Value, whole: Span) -> Span {
     }
 }
 
-/// Whether a middleware at `before` runs for every request that `route` takes.
-fn covers(before: &PathTemplate, exact: bool, route: &PathTemplate) -> bool {
+/// Whether something that guards runs before every request to `target`.
+fn sheltered(chain: &[Before], branches: &[Branch], layer: &Layer, target: &PathTemplate) -> bool {
+    chain.iter().any(|it| {
+        it.verdict.state == GuardState::Guarded
+            && it.method.as_deref().is_none_or(|it| it == Method::ALL)
+            && it.covers(target, layer.kind == LayerKind::Use)
+            && branches.iter().chain([&layer.site.branch]).any(|branch| branch.starts_with(&it.branch))
+    })
+}
+
+impl Before {
+    fn covers(&self, route: &PathTemplate, maybe_bare: bool) -> bool {
+        covers(&self.prefix, self.exact, self.bare, route, maybe_bare)
+    }
+}
+
+/// Whether a middleware at `before` runs for every request that `route` takes. `bare`: a catch-all at its end may be
+/// empty; `maybe_bare`: one at the end of `route` may.
+fn covers(before: &PathTemplate, exact: bool, bare: bool, route: &PathTemplate, maybe_bare: bool) -> bool {
     let (ours, theirs) = (before.segments(), route.segments());
     for (at, segment) in ours.iter().enumerate() {
         let hit = match (segment, theirs.get(at)) {
-            (Segment::CatchAll(_), _) => return true,
+            (Segment::CatchAll(_), Some(Segment::CatchAll(_))) => return bare || !maybe_bare,
+            (Segment::CatchAll(_), theirs) => return bare || theirs.is_some(),
             (_, None) => false,
             (Segment::Literal(one), Some(Segment::Literal(two))) => one.eq_ignore_ascii_case(two),
             (Segment::Param { prefix, suffix, .. }, Some(Segment::Literal(_) | Segment::Param { .. })) => {
