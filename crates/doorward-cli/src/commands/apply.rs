@@ -146,7 +146,8 @@ fn install(project: &Project, folder: &str) -> Result<(), Failure> {
 pub(crate) fn failure(error: ApplyError) -> Failure {
     let exit = match error {
         ApplyError::Io { .. } => Exit::Environment,
-        ApplyError::Obstacles(_) | ApplyError::NothingToUndo => Exit::Findings,
+        ApplyError::Obstacles(_) => Exit::Findings,
+        ApplyError::NothingToUndo => Exit::Usage,
         _ => Exit::Refused,
     };
     let help = match error {
