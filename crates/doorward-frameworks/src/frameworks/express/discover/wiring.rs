@@ -47,7 +47,7 @@ impl Reader<'_> {
                         kind: WiringKind::Create,
                         file: self.file(made.place.module),
                         line: self.location(made.place.module, made.place.span).line,
-                        app: made.name.clone().unwrap_or_else(|| "app".to_owned()),
+                        app: self.made_name(at),
                         statement: self.trimmed(made.place.module, made.statement),
                         place: self.place(at, made.place.module, made.place.span),
                         call: made.place.span.range(),
@@ -81,6 +81,19 @@ impl Reader<'_> {
                 self.found.source.wiring.push(wiring);
             }
         }
+    }
+
+    /// What an application is called where it is made: of several names, as in `const app = module.exports = express()`,
+    /// the one that registrations use.
+    fn made_name(&self, at: usize) -> String {
+        let Some(made) = self.eval.host.made.get(at) else { return String::new() };
+        let statement = self.text(made.place.module, made.statement);
+        let is_bound = |name: &str| statement.split(name).skip(1).any(|rest| rest.trim_start().starts_with(['=', ':']));
+        let used = made.layers.iter().filter(|it| it.site.module == made.place.module);
+        used.map(|it| self.app_name(at, it.site.module, it.site.object))
+            .find(|name| is_bound(name))
+            .or_else(|| made.name.clone())
+            .unwrap_or_else(|| "app".to_owned())
     }
 
     fn place(&self, object: usize, module: usize, at: Span) -> Option<Range<usize>> {

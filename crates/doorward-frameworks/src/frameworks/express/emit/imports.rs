@@ -106,8 +106,9 @@ fn prefixed(name: &str) -> String {
     "doorward".chars().chain(first).chain(chars).collect()
 }
 
-/// Edits that make the names available: added to an import there is, or as a statement of their own.
-pub(super) fn ensure(file: &SourceFile, style: Style, wanted: &Wanted<'_>) -> Vec<Edit> {
+/// Edits that make the names available: added to an import there is, or as a statement of their own. `first_use` is
+/// where the first of the names is going to stand.
+pub(super) fn ensure(file: &SourceFile, style: Style, wanted: &Wanted<'_>, first_use: usize) -> Vec<Edit> {
     let is_same =
         |specifier: &str| specifier == wanted.specifier || (is_runtime(specifier) && is_runtime(wanted.specifier));
     let found = statements(&file.text).into_iter().find(|it| is_same(&it.specifier));
@@ -144,14 +145,16 @@ pub(super) fn ensure(file: &SourceFile, style: Style, wanted: &Wanted<'_>) -> Ve
             } else {
                 format!("const {{ {names} }} = require({specifier}){}", style.semicolon())
             };
-            insertion(file, style, &statement, reason)
+            insertion(file, style, &statement, reason, first_use)
         }
     };
     vec![edit]
 }
 
-fn insertion(file: &SourceFile, style: Style, statement: &str, reason: String) -> Edit {
+fn insertion(file: &SourceFile, style: Style, statement: &str, reason: String, first_use: usize) -> Edit {
     let at = match file.after_imports {
+        // Unlike an import, a `require` has to run before its names are used.
+        at if !file.esm && at > 0 && line_end(&file.text, at - 1) >= first_use => last_require(&file.text, first_use),
         0 => after_prologue(&file.text),
         at => {
             let last = end_of_last(&file.text, at);
@@ -172,6 +175,25 @@ fn insertion(file: &SourceFile, style: Style, statement: &str, reason: String) -
         _ => "",
     };
     Edit { range: at..at, text: format!("{lead}{statement}{end}{}", style.eol), reason }
+}
+
+/// Past the last line before `limit` that is a `require` as a whole.
+fn last_require(text: &str, limit: usize) -> usize {
+    let mut found = after_prologue(text);
+    let mut from = 0;
+    while from < limit {
+        let end = line_end(text, from);
+        let line = text.get(from..end).unwrap_or_default().trim_end().trim_end_matches(';');
+        let declares = ["const ", "let ", "var "].iter().any(|start| line.starts_with(start));
+        // What is called at once may already be the application.
+        let only_requires =
+            line.split_once("require(").is_some_and(|(_, rest)| rest.ends_with(')') && !rest.contains('('));
+        if end <= limit && declares && only_requires {
+            found = end;
+        }
+        from = end;
+    }
+    found
 }
 
 /// Where the last import ends, without a `;` that stands before the next statement, on its line.
@@ -202,18 +224,21 @@ pub(super) fn continues_statement(text: &str) -> bool {
     }
 }
 
-/// Past a shebang, `'use strict'` and the comment block that opens the file.
+/// Past a shebang, `'use strict'` and the comments that open the file.
 fn after_prologue(text: &str) -> usize {
-    let mut at = 0;
-    while at < text.len() {
-        let end = line_end(text, at);
-        let line = text.get(at..end).unwrap_or_default().trim();
-        let is_prologue =
-            line.starts_with("#!") || line.starts_with("'use ") || line.starts_with("\"use ") || line.starts_with("//");
-        if !is_prologue {
+    let (mut at, mut from) = (0, 0);
+    while from < text.len() {
+        let rest = text.get(from..).unwrap_or_default();
+        let comment = if rest.trim_start().starts_with("/*") { rest.find("*/").map_or(0, |it| it + 2) } else { 0 };
+        let end = line_end(text, from + comment);
+        let line = text.get(from + comment..end).unwrap_or_default().trim();
+        let is_directive = ["#!", "'use ", "\"use ", "//"].iter().any(|start| line.starts_with(start));
+        if is_directive || (comment > 0 && line.is_empty()) {
+            at = end;
+        } else if !line.is_empty() {
             break;
         }
-        at = end;
+        from = end;
     }
     at
 }
@@ -344,7 +369,7 @@ mod tests {
     fn add(text: &str, esm: bool, taken: &[&str], expected: &str) {
         let file = file(text, esm, taken);
         let wanted = Wanted { names: &["guard"], specifier: "./doorward/index.js" };
-        let edits = ensure(&file, Style::of(text), &wanted);
+        let edits = ensure(&file, Style::of(text), &wanted, text.len());
         assert_eq!(crate::edit::apply(text, &edits).unwrap(), expected);
     }
 

@@ -131,10 +131,11 @@ impl<'a> FileEdits<'a> {
     fn finish(mut self, path: &str, home: &runtime::Home, findings: &mut Vec<Diagnostic>) -> Option<Change> {
         self.runtime_names.sort_unstable();
         let runtime_specifier = home.specifier_from(path, self.file);
+        let first_use = self.edits.iter().map(|edit| edit.range.start).min().unwrap_or(self.file.text.len());
         for (names, specifier) in [(&self.sdk_names, PACKAGE.0.to_owned()), (&self.runtime_names, runtime_specifier)] {
             if !names.is_empty() {
                 let wanted = Wanted { names, specifier: &specifier };
-                self.edits.extend(imports::ensure(self.file, self.style, &wanted));
+                self.edits.extend(imports::ensure(self.file, self.style, &wanted, first_use));
             }
         }
         let reasons = self.edits.iter().map(|edit| edit.reason.clone()).filter(|reason| !reason.is_empty()).collect();
