@@ -11,8 +11,14 @@ use crate::report::Verdict;
 pub(crate) struct Context<'a> {
     /// Whether the route hides from those who may not see it.
     pub(crate) hide: bool,
+    /// Whether strangers may call the route as well, and are told apart from those who sign in.
+    pub(crate) optional: bool,
+    /// The route's own method.
+    pub(crate) method: &'a str,
     /// What a good identity got on this route, if one was sent.
     pub(crate) good: Option<&'a Answer>,
+    /// What a good identity got once the shot had been sent. A thing that is gone by then is gone for everybody.
+    pub(crate) good_again: Option<&'a Answer>,
     /// What a stranger got on this route, if one was sent.
     pub(crate) stranger: Option<&'a Answer>,
     /// What a path got that nobody serves.
@@ -49,9 +55,12 @@ pub(crate) fn judge(shot: &Shot, answer: &Result<Answer, HttpError>, context: Co
     Judgement {
         verdict,
         severity,
-        expected: expected(shot.expect, context.hide),
+        expected: match shot.expect {
+            Expectation::Refuse if context.optional => "401, or what a stranger gets".into(),
+            expect => expected(expect, context.hide),
+        },
         got,
-        quality: answer.as_ref().map_or_else(|_| Vec::new(), |answer| quality(shot, answer, verdict, context.hide)),
+        quality: answer.as_ref().map_or_else(|_| Vec::new(), |answer| quality(shot, answer, verdict)),
         mangled: refusing && verdict == Verdict::Failed && matches!(status, 0 | 300..=399 | 500..=599),
     }
 }
@@ -94,17 +103,36 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
     // Not an open door, so never worse than an error.
     let mangled = |why| (Verdict::Failed, worst.min(Severity::Error), why);
     let untested = |why| (Verdict::Untested, worst, why);
+    if context.optional && shot.expect == Expectation::Refuse {
+        return weigh_optional(shot, answer, context);
+    }
     // That strangers are sent away in the wrong manner is said once, of the stranger.
     let same_as_stranger = shot.case != crate::plan::STRANGER
         && context.stranger.is_some_and(|stranger| stranger.status == answer.status)
         && context.good.is_none_or(|good| good.status != answer.status);
     let same_as_good = context.good.is_some_and(|good| good.status == answer.status);
+    let same_later = context.good_again.is_some_and(|good| good.status == answer.status);
+    // The handler itself may say this, and to whom it did is not to be seen.
+    let ambiguous = || {
+        untested(match answer.status {
+            404 if same_as_good || same_later => {
+                "the good identity gets the same answer (404): give a value with --param"
+            }
+            404 => "404 may be the handler's answer; refuse with 401 or 403, or let the rule hide the route",
+            _ if same_later => "the good identity gets the same answer",
+            _ => "this may be the handler's answer; refuse with 401 or 403",
+        })
+    };
     match (shot.expect, answer.status) {
         (Expectation::Status(status), got) if status == got => proved,
         // A limiter refuses good and bad alike.
         (_, 429) => untested("the server limits requests; raise the limit for the test"),
 
         (Expectation::Reach, 401 | 403) => failed("someone who may come in was refused"),
+        // What the good identity removed is gone for everybody, itself included.
+        (Expectation::Reach, 404) if context.hide && same_later && context.good.is_some_and(Answer::is_success) => {
+            proved
+        }
         (Expectation::Reach, 404) if context.hide => {
             untested("nobody can tell a hidden resource from one that is not there; give a sample for its parameters")
         }
@@ -114,7 +142,7 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
 
         (Expectation::Refuse, 401) => proved,
         (Expectation::Refuse, 101 | 200..=299) => failed("it was let in"),
-        (Expectation::Refuse | Expectation::Forbid, 300..) if same_as_stranger => proved,
+        (Expectation::Refuse | Expectation::Forbid, 300..=399 | 500..) if same_as_stranger => proved,
         (Expectation::Refuse, 300..=399) => mangled("a redirect in place of a refusal"),
         (Expectation::Refuse, 500..) => mangled("the server failed in place of refusing"),
         (Expectation::Refuse, 403) => proved,
@@ -122,11 +150,15 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
         (Expectation::Refuse, _) if context.good.is_none() => {
             untested("this may be the handler's answer; allow writes to compare it with a good identity's")
         }
-        (Expectation::Refuse, _) => proved,
+        (Expectation::Refuse, _) if same_later => ambiguous(),
+        (Expectation::Refuse, 404) if context.hide => proved,
+        (Expectation::Refuse, 400) if answer.header("www-authenticate").is_some() => proved,
+        // No handler has seen a request like these.
+        (Expectation::Refuse, 400) if is_malformed(shot) => proved,
+        (Expectation::Refuse, 431) => proved,
+        (Expectation::Refuse, _) => ambiguous(),
 
-        (Expectation::Forbid, 404) if context.hide && same_as_good => {
-            untested("a good identity gets 404 as well; give a sample for the route's parameters")
-        }
+        (Expectation::Forbid, 404) if context.hide && (same_as_good || same_later) => ambiguous(),
         (Expectation::Forbid, 404) if context.hide => proved,
         (Expectation::Forbid, 403) if context.hide => {
             (Verdict::Failed, worst.min(Severity::Warning), "it tells that the resource exists")
@@ -139,7 +171,7 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
         (Expectation::Forbid, _) if context.good.is_none() => {
             untested("this may be the handler's answer; allow writes to compare it with a good identity's")
         }
-        (Expectation::Forbid, 404) => proved,
+        (Expectation::Forbid, 404) => ambiguous(),
         (Expectation::Forbid, _) => mangled("neither let in nor refused"),
 
         (Expectation::Closed, 101 | 200..=299) => {
@@ -154,6 +186,15 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
             }
         }
         (Expectation::Closed, 500 | 502..) => (Verdict::Failed, worst.min(Severity::Warning), "the server failed"),
+        (Expectation::Closed, 401 | 403) => proved,
+        // A method or a path that nobody has is refused by that; this request has those of the route.
+        (Expectation::Closed, 404)
+            if !shot.respelled
+                && (shot.method == context.method || shot.method == "HEAD")
+                && (same_as_good || same_later) =>
+        {
+            ambiguous()
+        }
         (Expectation::Closed, _) => proved,
 
         (Expectation::Status(_), _) => failed(""),
@@ -195,8 +236,43 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
         (Expectation::Unavailable, 300..=399 | 500 | 502 | 504..) => {
             (Verdict::Failed, Severity::Warning, "refused, but not in a way that callers understand")
         }
-        (Expectation::Unavailable, _) => proved,
+        (Expectation::Unavailable, 401 | 403 | 503) => proved,
+        (Expectation::Unavailable, 404) if context.hide && context.good.is_some() && !same_as_good && !same_later => {
+            proved
+        }
+        (Expectation::Unavailable, _) => ambiguous(),
     }
+}
+
+/// Where strangers are welcome, whoever is not believed must be treated as one.
+fn weigh_optional(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
+    let alike = |other: &Answer| other.status == answer.status && other.body == answer.body;
+    let untested = |why| (Verdict::Untested, shot.severity, why);
+    if answer.status == 429 {
+        return untested("the server limits requests; raise the limit for the test");
+    }
+    if matches!(answer.status, 401 | 403) {
+        return (Verdict::Proved, shot.severity, "");
+    }
+    let Some(stranger) = context.stranger else { return untested("there is no stranger's answer to compare") };
+    if alike(stranger) {
+        return (Verdict::Proved, shot.severity, "");
+    }
+    if context.good.is_some_and(alike) || context.good_again.is_some_and(alike) {
+        return (Verdict::Failed, shot.severity, "the same answer as a good identity gets, and strangers get another");
+    }
+    if answer.status >= 500 {
+        return (Verdict::Failed, shot.severity.min(Severity::Warning), "the server failed in place of refusing");
+    }
+    untested("neither what a stranger gets nor what a good identity gets")
+}
+
+/// Whether the request is one that a server may turn away before anybody asks who sent it.
+fn is_malformed(shot: &Shot) -> bool {
+    let is_authorization =
+        |line: &&String| line.get(..14).is_some_and(|name| name.eq_ignore_ascii_case("authorization:"));
+    shot.headers.iter().filter(is_authorization).count() > 1
+        || shot.headers.iter().any(|line| line.contains(|c: char| c.is_control()))
 }
 
 fn no_answer(shot: &Shot, error: &HttpError) -> Weighed {
@@ -214,7 +290,7 @@ fn no_answer(shot: &Shot, error: &HttpError) -> Weighed {
 }
 
 /// What could be better about a refusal.
-fn quality(shot: &Shot, answer: &Answer, verdict: Verdict, hide: bool) -> Vec<&'static str> {
+fn quality(shot: &Shot, answer: &Answer, verdict: Verdict) -> Vec<&'static str> {
     let mut notes = Vec::new();
     if verdict != Verdict::Proved {
         return notes;
@@ -234,9 +310,6 @@ fn quality(shot: &Shot, answer: &Answer, verdict: Verdict, hide: bool) -> Vec<&'
             notes.push("strangers are refused with another status than 401");
         }
         (Expectation::Forbid, 401) => notes.push("callers with the wrong rights are told to sign in (401)"),
-        (Expectation::Forbid, 404) if !hide => {
-            notes.push("callers with the wrong rights get 404 where the rule says 403");
-        }
         _ => {}
     }
     notes
@@ -296,7 +369,9 @@ mod tests {
         for (status, good, expected) in [
             (401, Some(200), Proved),
             (403, Some(200), Proved),
-            (404, Some(200), Proved),
+            // A handler that looks for what another identity owns says this as well.
+            (404, Some(200), Untested),
+            (400, Some(200), Untested),
             (200, Some(200), Failed),
             (204, None, Failed),
             (302, Some(200), Failed),
@@ -317,7 +392,7 @@ mod tests {
         for (status, good, hide, expected) in [
             (403, Some(200), false, Proved),
             (200, Some(200), false, Failed),
-            (404, Some(200), false, Proved),
+            (404, Some(200), false, Untested),
             (404, Some(404), false, Failed),
             (404, Some(200), true, Proved),
             (403, Some(200), true, Failed),
@@ -327,6 +402,60 @@ mod tests {
         ] {
             assert_eq!(verdict(Expectation::Forbid, status, good, hide), expected, "{status} {good:?} {hide}");
         }
+    }
+
+    #[test]
+    fn what_the_good_identity_gets_once_the_thing_is_gone_is_no_refusal() {
+        let (deleted, gone) = (answer(204), answer(404));
+        for expect in [Expectation::Refuse, Expectation::Forbid, Expectation::Closed, Expectation::Unavailable] {
+            for hide in [false, true] {
+                let context = Context {
+                    hide,
+                    method: "GET",
+                    good: Some(&deleted),
+                    good_again: Some(&gone),
+                    ..Context::default()
+                };
+                let judged = judge(&shot(expect), &Ok(answer(404)), context);
+                assert_eq!(judged.verdict, Verdict::Untested, "{expect:?} {hide}");
+                assert!(judged.got.contains("--param"), "{}", judged.got);
+                assert_eq!(judge(&shot(expect), &Ok(answer(401)), context).verdict, Verdict::Proved, "{expect:?}");
+            }
+        }
+        let again = answer(200);
+        let context = Context { hide: true, good: Some(&again), good_again: Some(&again), ..Context::default() };
+        for expect in [Expectation::Refuse, Expectation::Forbid] {
+            assert_eq!(judge(&shot(expect), &Ok(answer(404)), context).verdict, Verdict::Proved, "{expect:?}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_request_may_be_turned_away_by_the_server() {
+        let good = answer(200);
+        let context = Context { good: Some(&good), ..Context::default() };
+        let header = "Authorization: Bearer a.b.c".to_owned();
+        let twice = Shot { headers: vec![header.clone(), header], ..shot(Expectation::Refuse) };
+        assert_eq!(judge(&twice, &Ok(answer(400)), context).verdict, Verdict::Proved);
+        assert_eq!(judge(&shot(Expectation::Refuse), &Ok(answer(431)), context).verdict, Verdict::Proved);
+        let challenged = Answer { headers: vec![("www-authenticate".into(), "Bearer".into())], ..answer(400) };
+        assert_eq!(judge(&shot(Expectation::Refuse), &Ok(challenged), context).verdict, Verdict::Proved);
+    }
+
+    #[test]
+    fn where_strangers_are_welcome_a_forged_token_makes_a_stranger() {
+        let says = |text: &str| Answer { body: text.into(), ..answer(200) };
+        let (good, stranger) = (says("hello user_1"), says("hello"));
+        let context = Context { optional: true, good: Some(&good), stranger: Some(&stranger), ..Context::default() };
+        let check = |answer: Answer| {
+            let judged = judge(&shot(Expectation::Refuse), &Ok(answer), context);
+            (judged.verdict, judged.severity)
+        };
+        assert_eq!(check(says("hello")), (Verdict::Proved, Severity::Critical));
+        assert_eq!(check(answer(401)), (Verdict::Proved, Severity::Critical));
+        assert_eq!(check(says("hello user_1")), (Verdict::Failed, Severity::Critical));
+        assert_eq!(check(says("hello user_2")), (Verdict::Untested, Severity::Critical));
+        assert_eq!(check(answer(404)), (Verdict::Untested, Severity::Critical));
+        assert_eq!(check(answer(500)), (Verdict::Failed, Severity::Warning));
     }
 
     #[test]

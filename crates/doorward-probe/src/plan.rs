@@ -191,11 +191,11 @@ fn meant_for_strangers(case: &Case, target: &Target, targets: &[Target]) -> bool
     })
 }
 
-fn method_of(target: &Target) -> &str {
+pub(crate) fn method_of(target: &Target) -> &str {
     if target.route.method.is_all() { "GET" } else { target.route.method.as_str() }
 }
 
-fn is_write(method: &str) -> bool {
+pub(crate) fn is_write(method: &str) -> bool {
     !matches!(method, "GET" | "HEAD" | "OPTIONS")
 }
 
@@ -408,10 +408,6 @@ impl<'a> Planner<'a> {
         let mut severity = case.severity;
         if strict && severity == Severity::Warning {
             severity = Severity::Error;
-        }
-        if self.target.access == Access::Optional && expect == Expectation::Refuse {
-            // Whoever is not believed is a visitor here, and visitors are welcome.
-            severity = severity.min(Severity::Warning);
         }
         let body = match (&case.request.body, case.delivery.is_some()) {
             (Some(body), _) => Some(body.clone()),

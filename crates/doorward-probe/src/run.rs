@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::http::{Answer, Base, HttpError, Request, send};
 use crate::judge::{Context, Judgement, judge};
-use crate::plan::{Expectation, GOOD, OPEN, Phase, Plan, STRANGER, Shot};
+use crate::plan::{Expectation, GOOD, OPEN, Phase, Plan, STRANGER, Shot, is_write, method_of};
 use crate::report::{CaseReport, Report, RouteReport, Summary, Verdict};
 use crate::shell::curl;
 
@@ -68,6 +68,7 @@ pub async fn run(
         options,
         until: Instant::now() + options.deadline,
         outcomes: vec![None; plan.shots.len()],
+        again: vec![None; plan.routes.len()],
         nowhere: None,
         requests: 0,
         done: 0,
@@ -102,6 +103,8 @@ struct Run<'a, P> {
     options: &'a RunOptions,
     until: Instant,
     outcomes: Vec<Option<Outcome>>,
+    /// What the good identity of each route got after the attacks on it.
+    again: Vec<Option<Outcome>>,
     nowhere: Option<Answer>,
     requests: usize,
     done: usize,
@@ -123,24 +126,129 @@ impl<P: FnMut(Progress<'_>)> Run<'_, P> {
         send(&self.base, &request, self.options.timeout).await.ok()
     }
 
+    /// Who is let in and who is not. What changes things waits until the route was attacked: a thing that the good
+    /// identity has removed is missing for attackers too, and that would look like a refusal.
     async fn baselines(&mut self) {
-        let first: Vec<usize> = self.places(|shot| shot.phase == Phase::Baseline);
+        let first: Vec<usize> = self.places(|shot| shot.phase == Phase::Baseline && !self.is_late(shot));
         self.fire(&first).await;
     }
 
+    /// Attacks route by route: those that change nothing, then those that do, and what removes things last.
     async fn attacks(&mut self) {
-        let gates: Vec<Option<String>> = (0..self.plan.routes.len()).map(|route| self.gate(route)).collect();
-        let mut open = Vec::new();
-        for at in self.places(|shot| shot.phase == Phase::Attack) {
-            match self.plan.shots.get(at).and_then(|shot| gates.get(shot.route)).cloned().flatten() {
-                Some(reason) => self.settle(at, Outcome::Unsent(reason)),
-                None => open.push(at),
+        let mut order: Vec<usize> = (0..self.plan.routes.len()).collect();
+        order.sort_by_key(|route| {
+            let Some(route) = self.plan.routes.get(*route) else { return (0, 0) };
+            match method_of(&route.target) {
+                // What is inside goes before what it is in.
+                "DELETE" => (2, usize::MAX - route.target.route.path.segments().len()),
+                method => (u8::from(is_write(method)), 0),
+            }
+        });
+        for route in order {
+            let attacks = self.places(|shot| shot.route == route && shot.phase == Phase::Attack && !self.is_late(shot));
+            self.volley(route, &attacks).await;
+            let late = self.places(|shot| shot.route == route && self.is_late(shot));
+            let (good, rest): (Vec<usize>, Vec<usize>) =
+                late.into_iter().partition(|at| self.plan.shots.get(*at).is_some_and(|shot| shot.case == GOOD));
+            self.fire(&good).await;
+            self.volley(route, &rest).await;
+            if !good.is_empty() || self.again.get(route).is_some_and(Option::is_none) {
+                self.good_again(route).await;
             }
         }
-        for batch in open.chunks(CHECK_EVERY) {
-            self.fire(batch).await;
-            self.check_again().await;
+    }
+
+    /// Sends attacks on one route, and sees after each part whether a good identity still comes in.
+    async fn volley(&mut self, route: usize, attacks: &[usize]) {
+        if let Some(reason) = self.gate(route) {
+            for at in attacks {
+                self.settle(*at, Outcome::Unsent(reason.clone()));
+            }
+            return;
         }
+        for batch in attacks.chunks(CHECK_EVERY) {
+            self.fire(batch).await;
+            if !self.good_again(route).await {
+                self.check_again().await;
+            }
+        }
+    }
+
+    /// Whether a shot may well be let in and change things, and so waits for the attacks: those of good identities, and
+    /// those that even Clerk's own SDKs let pass.
+    fn is_late(&self, shot: &Shot) -> bool {
+        let writes = self.plan.routes.get(shot.route).is_some_and(|route| is_write(method_of(&route.target)));
+        let lets_in = match shot.expect {
+            Expectation::Reach | Expectation::NoReflection => true,
+            Expectation::Status(status) => status < 400,
+            _ => false,
+        };
+        writes
+            && (lets_in || shot.severity < Severity::Error)
+            && shot.start.is_some()
+            && !matches!(shot.phase, Phase::Alone(_))
+    }
+
+    /// Sends the good identity of a route again, if it came in before. Returns whether it still does.
+    async fn good_again(&mut self, route: usize) -> bool {
+        let Some(at) = self.good_of(route) else { return false };
+        let held = self.judgement(at).is_some_and(|judged| judged.verdict == Verdict::Proved);
+        let Some(shot) = self.plan.shots.get(at).filter(|_| held && self.stopped.is_none()) else { return false };
+        self.requests += 1;
+        let (signer, base) = (Arc::clone(&self.signer), Arc::clone(&self.base));
+        // The number makes a delivery another one.
+        let serial = self.plan.shots.len() + self.requests;
+        let outcome = match fire(signer, base, shot.clone(), self.options.timeout, serial).await {
+            Ok(answer) => Outcome::Sent(answer),
+            Err(why) => Outcome::Unsent(why),
+        };
+        // Once refused, it stays refused: a limit may be over by the next time.
+        let kept = self.refused_after(route).is_some();
+        if let Some(slot) = self.again.get_mut(route).filter(|slot| slot.is_none() || !kept) {
+            *slot = Some(outcome);
+        }
+        self.refused_after(route).is_none()
+    }
+
+    /// The shot whose answers say what a good identity gets on this route.
+    fn good_of(&self, route: usize) -> Option<usize> {
+        let case = match self.plan.routes.get(route)?.target.access {
+            Access::Public => return None,
+            Access::Webhook => "good-delivery",
+            _ => GOOD,
+        };
+        self.plan.shots.iter().position(|shot| shot.route == route && shot.case == case)
+    }
+
+    /// Why the refusals on this route may have been meant for everybody, good identities too.
+    fn refused_after(&self, route: usize) -> Option<String> {
+        let at = self.good_of(route)?;
+        let before = match self.outcomes.get(at)? {
+            Some(Outcome::Sent(Ok(answer))) if self.judgement(at)?.verdict == Verdict::Proved => answer,
+            _ => return None,
+        };
+        let after = match self.again.get(route)? {
+            Some(Outcome::Sent(after)) => after,
+            Some(Outcome::Unsent(why)) => {
+                return Some(format!("the good identity was not sent after the attacks: {why}"));
+            }
+            None => {
+                let why = self.stopped.clone().unwrap_or_else(|| "nothing was sent".into());
+                return Some(format!("the good identity was not sent after the attacks: {why}"));
+            }
+        };
+        let planned = self.plan.routes.get(route)?;
+        let shot = self.plan.shots.get(at)?;
+        // What is gone after a write is gone because the write came in.
+        let writes = is_write(method_of(&planned.target));
+        let context = Context { hide: planned.target.hide && !writes, ..Context::default() };
+        let judged = judge(shot, after, context);
+        if judged.verdict != Verdict::Proved {
+            return Some(format!("the good identity was refused after the attacks ({})", judged.got));
+        }
+        let after = after.as_ref().map_or(0, |answer| answer.status);
+        let other = !writes && after / 100 != before.status / 100;
+        other.then(|| format!("the good identity got {} before the attacks and {after} after them", before.status))
     }
 
     /// The shots to send one at a time, those of gated routes settled.
@@ -217,10 +325,20 @@ impl<P: FnMut(Progress<'_>)> Run<'_, P> {
         let Some(Outcome::Sent(answer)) = self.outcomes.get(at)? else { return None };
         let route = self.plan.routes.get(shot.route)?;
         let good = if route.target.access == Access::Webhook { "good-delivery" } else { GOOD };
+        let optional = route.target.access == Access::Optional;
+        // Where the good identity waited for the attacks, its own answer is the one that came after them.
+        let waited = is_write(method_of(&route.target)) && !self.is_late(shot);
+        let again = match self.again.get(shot.route) {
+            Some(Some(Outcome::Sent(Ok(answer)))) if !(waited && route.target.hide) => Some(answer),
+            _ => None,
+        };
         let context = Context {
             hide: route.target.hide,
+            optional,
+            method: method_of(&route.target),
             good: self.sent(shot.route, good),
-            stranger: self.sent(shot.route, STRANGER),
+            good_again: again,
+            stranger: self.sent(shot.route, if optional { OPEN } else { STRANGER }),
             nowhere: self.nowhere.as_ref(),
         };
         Some(judge(shot, answer, context))
@@ -299,6 +417,7 @@ impl<P: FnMut(Progress<'_>)> Run<'_, P> {
         for (place, planned) in self.plan.routes.iter().enumerate() {
             let target = &planned.target;
             let unserved = self.unserved(place);
+            let refused = self.refused_after(place);
             let mut cases = Vec::new();
             let mut failures: BTreeMap<&'static str, Vec<&Shot>> = BTreeMap::new();
             for (at, shot) in self.plan.shots.iter().enumerate().filter(|(_, shot)| shot.route == place) {
@@ -314,7 +433,8 @@ impl<P: FnMut(Progress<'_>)> Run<'_, P> {
                 }
                 cases.push(case);
             }
-            let (verdict, reason) = verdict(planned.untested.as_deref().or(unserved.as_deref()), &cases);
+            let (verdict, reason) =
+                verdict(planned.untested.as_deref().or(unserved.as_deref()).or(refused.as_deref()), &cases);
             findings.extend(failures.into_iter().map(|(code, shots)| finding(code, &shots, &cases, planned)));
             if verdict == Verdict::Untested {
                 let message = format!("`{}` is untested: {reason}", target.route.id);

@@ -2,15 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use doorward::decide::{Caller, Decision, Demand, decide};
@@ -53,11 +54,18 @@ enum Flaw {
     HealthGuarded,
     IssuerUnchecked,
     BodiesLast,
+    ThreeParts,
+    InvoicesLimited,
+    VisitorsBelieved,
 }
 
 struct App {
     flaw: Flaw,
     signer: Arc<Signer>,
+    /// What was removed.
+    gone: Mutex<HashSet<String>>,
+    /// How many calls of the invoices there were.
+    calls: AtomicUsize,
 }
 
 fn refusal(status: StatusCode) -> Response {
@@ -141,6 +149,9 @@ fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Principal>, &'s
         ));
     }
     let Some(token) = bearer(value.as_bytes()).map_err(|error| error.code())? else { return Ok(None) };
+    if app.flaw == Flaw::ThreeParts && token.split('.').count() == 3 {
+        return Ok(Some(believed(token).unwrap_or_else(admin)));
+    }
     let alg = decoded(token, 0).and_then(|header| Some(header.get("alg")?.as_str()?.to_ascii_lowercase()));
     let none = alg.as_deref() == Some("none");
     if app.flaw == Flaw::AnySignature || (app.flaw == Flaw::AlgNone && none) {
@@ -220,7 +231,43 @@ async fn admin(State(app): Shared, headers: HeaderMap) -> Response {
         .unwrap_or_else(|| "admin".into_response())
 }
 
+/// Removes a thing, and says that it is not there once it is gone.
+fn remove(app: &App, uri: &Uri) -> Response {
+    let status = if app.gone.lock().unwrap().insert(uri.path().to_owned()) {
+        StatusCode::NO_CONTENT
+    } else {
+        StatusCode::NOT_FOUND
+    };
+    refusal(status)
+}
+
+async fn remove_order(State(app): Shared, uri: Uri, headers: HeaderMap) -> Response {
+    let demand = Demand { access: &Access::SignedIn, bind: &[], hide: false };
+    guard(&app, &headers, demand, &BTreeMap::new()).unwrap_or_else(|| remove(&app, &uri))
+}
+
+async fn remove_user(State(app): Shared, uri: Uri, headers: HeaderMap) -> Response {
+    let access = Access::role("admin").unwrap();
+    let demand = Demand { access: &access, bind: &[], hide: true };
+    guard(&app, &headers, demand, &BTreeMap::new()).unwrap_or_else(|| remove(&app, &uri))
+}
+
+async fn feed(State(app): Shared, headers: HeaderMap) -> Response {
+    let claimed = || {
+        let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        believed(value.strip_prefix("Bearer ")?)
+    };
+    let principal = match app.flaw {
+        Flaw::VisitorsBelieved => claimed(),
+        _ => authenticate(&app, &headers).ok().flatten(),
+    };
+    principal.map_or_else(|| "for visitors".into(), |who| format!("for {}", who.user_id)).into_response()
+}
+
 async fn invoices(State(app): Shared, Path(org): Path<String>, headers: HeaderMap) -> Response {
+    if app.calls.fetch_add(1, Ordering::Relaxed) >= 30 && app.flaw == Flaw::InvoicesLimited {
+        return refusal(StatusCode::FORBIDDEN);
+    }
     let bind = [owner()];
     let demand = Demand { access: &Access::SignedIn, bind: &bind, hide: false };
     guard(&app, &headers, demand, &BTreeMap::from([("orgId".to_owned(), org)]))
@@ -277,6 +324,9 @@ fn targets() -> Vec<Target> {
         target("GET /admin", admin(), vec![], true),
         target("GET /orgs/{orgId}/invoices", Access::SignedIn, vec![owner()], false),
         target("POST /webhooks/clerk", Access::Webhook, vec![], false),
+        target("DELETE /orders/{id}", Access::SignedIn, vec![], false),
+        target("DELETE /admin/users/{id}", admin(), vec![], true),
+        target("GET /feed", Access::Optional, vec![], false),
     ]
 }
 
@@ -311,7 +361,15 @@ async fn verify_until(flaw: Flaw, options: PlanOptions, how: RunOptions, end: us
         .route("/admin", get(admin))
         .route("/orgs/{orgId}/invoices", get(invoices))
         .route("/webhooks/clerk", post(webhook))
-        .with_state(Arc::new(App { flaw, signer: Arc::clone(emulator.signer()) }));
+        .route("/orders/{id}", delete(remove_order))
+        .route("/admin/users/{id}", delete(remove_user))
+        .route("/feed", get(feed))
+        .with_state(Arc::new(App {
+            flaw,
+            signer: Arc::clone(emulator.signer()),
+            gone: Mutex::default(),
+            calls: AtomicUsize::new(0),
+        }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = Base::loopback(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
@@ -363,7 +421,7 @@ async fn a_server_that_is_right_is_proved() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(report.proved(), "{:?}", report.findings);
     assert_eq!(report.findings, []);
-    assert_eq!(report.summary.proved, 6);
+    assert_eq!(report.summary.proved, 9);
     assert!(report.summary.requests > 250, "{:?}", report.summary);
 }
 
@@ -482,6 +540,30 @@ async fn rights_nobody_checks_on_writes() {
     // Without leave to write, the wrong people are still sent: they are expected to be refused.
     let report = verify(Flaw::IgnoresRightsOfWrites, PlanOptions::default()).await;
     assert_eq!(route(&report, "POST /orders").verdict, Verdict::Failed);
+}
+
+#[tokio::test]
+async fn what_is_gone_hides_nobody_who_was_let_in() {
+    check(Flaw::ThreeParts, "DELETE /orders/{id}", "signature-last-bit").await;
+    check(Flaw::ThreeParts, "DELETE /admin/users/{id}", "signature-last-bit").await;
+}
+
+#[tokio::test]
+async fn a_limit_on_calls_is_no_guard() {
+    let report = verify(Flaw::InvoicesLimited, with_writes()).await;
+    let invoices = route(&report, "GET /orgs/{orgId}/invoices");
+    assert_ne!(invoices.verdict, Verdict::Proved);
+    assert!(
+        invoices.reason.contains("refused after the attacks") || !failed(invoices).is_empty(),
+        "{}",
+        invoices.reason
+    );
+    assert_eq!(route(&report, "GET /orders").verdict, Verdict::Proved);
+}
+
+#[tokio::test]
+async fn visitors_who_are_believed_to_be_users() {
+    check(Flaw::VisitorsBelieved, "GET /feed", "alg-none").await;
 }
 
 #[tokio::test]

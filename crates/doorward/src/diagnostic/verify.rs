@@ -68,7 +68,7 @@ pub(super) static CODES: &[Code] = &[
         id: "DW5011",
         title: "a route is untested",
         severity: Warning,
-        story: "Nothing was shown about this route, neither that it is closed nor that it is open. The usual reasons: it changes things and writes were not allowed, it needs a real id in its path, or no persona meets its rule. Untested is not proved, and a report with such routes is not a proof of the whole.",
+        story: "Nothing was shown about this route, neither that it is closed nor that it is open. The usual reasons: it changes things and writes were not allowed, it needs a real id in its path (give one with `--param`), the good identity was refused or limited after the attacks, or no persona meets its rule. A 404 is a refusal only where the rule hides the route, because a handler that looks for what is gone says it too. Untested is not proved, and a report with such routes is not a proof of the whole.",
     },
     Code {
         id: "DW5012",
