@@ -85,6 +85,19 @@ codes! {
     "The project depends on a framework or imports it, but no call that makes an application was found, so there are no \
      routes to list. It may only use the framework's types, or get its application from a package. Name another folder."
 
+    "DW2019" Warning "something answers before the application"
+    "A server is made with a function that answers requests itself, or gives them to code that can't be read. What it \
+     answers never reaches the application, so none of it is in the inventory and no guard runs for it. Give the server \
+     the application itself, and make routes of what the function answers."
+
+    "DW2020" Warning "routes are registered on the application's own router"
+    "`app.router` is the router inside of an application of Express 5. What is registered on it is served like any other \
+     route, but is not followed, so it is missing from the inventory. Register it on the application."
+
+    "DW2021" Info "static files are served to anyone"
+    "The files of a folder are served without a guard in front of them. They are not routes, so a policy doesn't speak of \
+     them. If they are not meant for everybody, put a guard in front; never serve a folder that holds source or settings."
+
     "DW2101" Warning "requireAuth() of @clerk/express is deprecated"
     "`requireAuth()` answers an unauthenticated API call with a redirect, not with 401, and accepts API keys and OAuth \
      tokens as if a user had signed in. It is deprecated and goes with the next major version. Replace it with a guard \

@@ -18,6 +18,7 @@ pub(super) fn collect(reader: &mut Reader<'_>, roots: &[usize]) {
     order_of_cors(reader, roots);
     bodies(reader);
     conditional(reader);
+    params(reader);
 }
 
 fn report(reader: &mut Reader<'_>, place: Place, diagnostic: Diagnostic) {
@@ -276,6 +277,21 @@ fn conditional(reader: &mut Reader<'_>) {
                         .help("attach it always; in development, sign in as a test user"),
                 );
             }
+        }
+    }
+}
+
+/// Callbacks of `param` run before the guards of the routes that have the parameter.
+fn params(reader: &mut Reader<'_>) {
+    for (value, place) in reader.eval.host.params.clone() {
+        let mut shows = false;
+        for value in value.each() {
+            if let Value::Function(closure) = value {
+                shows |= guards::flow(Some(&mut reader.eval), &closure).shows;
+            }
+        }
+        if shows {
+            reader.tell_of_answers("param", place);
         }
     }
 }

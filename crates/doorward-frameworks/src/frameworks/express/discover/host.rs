@@ -1,11 +1,12 @@
 //! What a program does to its applications and routers, in the order it does it.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::super::{ROUTER_PACKAGES, VERBS};
 use crate::js::eval::{Host, Site};
 use crate::js::ir::{Function, Span};
-use crate::js::value::{Arg, External, Place, Value};
+use crate::js::value::{Arg, Closure, External, Place, Value};
 
 /// Something `express()` or `Router()` gave, or the `route()` of one.
 #[derive(Debug)]
@@ -71,6 +72,12 @@ pub(crate) struct Express {
     pub(crate) made: Vec<Made>,
     pub(crate) events: Vec<Event>,
     pub(crate) noticed: Vec<Noticed>,
+    /// Functions given to `http.createServer`, and where.
+    pub(crate) listeners: Vec<(Rc<Closure>, Site)>,
+    /// Callbacks of `param`, and where.
+    pub(crate) params: Vec<(Value, Place)>,
+    /// The files that are doorward's runtime.
+    pub(crate) runtimes: HashSet<String>,
 }
 
 impl Express {
@@ -132,12 +139,31 @@ fn may_be_text(value: &Value) -> bool {
     }
 }
 
+/// Whether a file is the runtime that doorward writes, and not one that only has its name.
+pub(crate) fn is_runtime(file: &str, text: &str) -> bool {
+    let head = include_str!("../../../runtime/express/index.ts").lines().next().unwrap_or_default();
+    let mut parts = file.rsplit('/');
+    let (name, folder) = (parts.next().unwrap_or_default(), parts.next());
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let body = ["'use strict'", "\"use strict\""].iter().find_map(|it| text.strip_prefix(it)).unwrap_or(text);
+    let body = body.trim_start_matches(|c: char| c == ';' || c.is_whitespace());
+    let exports = |name: &str| {
+        let declared = format!("export function {name}(");
+        let listed = |line: &str| {
+            line.starts_with("module.exports = {") && line.split(|c: char| !c.is_alphanumeric()).any(|it| it == name)
+        };
+        text.lines().any(|line| line.starts_with(&declared) || listed(line))
+    };
+    matches!(name, "index.ts" | "index.js" | "index.mjs" | "index.cjs")
+        && folder == Some("doorward")
+        && body.lines().next().is_some_and(|it| it.trim_end() == head)
+        && exports("guard")
+        && exports("clerkOptions")
+}
+
 impl Host for Express {
     fn stands_for(&self, file: &str) -> Option<&'static str> {
-        let mut parts: Vec<&str> = file.split('/').collect();
-        let name = parts.pop().unwrap_or_default();
-        let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
-        (stem == "doorward" || parts.contains(&"doorward")).then_some("doorward")
+        self.runtimes.contains(file).then_some("doorward")
     }
 
     fn call(&mut self, callee: &External, args: &[Arg], site: &Site) -> Option<Value> {
@@ -157,8 +183,12 @@ impl Host for Express {
                 ..,
             ] => {
                 for arg in args {
-                    if let Value::Host(object) = arg.value {
-                        self.end(object, site.module, site.statement, site.call, arg.span);
+                    match &arg.value {
+                        Value::Host(object) => {
+                            self.end(*object, site.module, site.statement, site.call, arg.span);
+                        }
+                        Value::Function(closure) => self.listeners.push((Rc::clone(closure), site.clone())),
+                        _ => {}
                     }
                 }
                 return Some(Value::Unknown);
@@ -232,7 +262,13 @@ impl Host for Express {
                 }
                 itself
             }
-            "set" | "engine" | "enable" | "disable" | "param" | "on" | "once" => itself,
+            "param" => {
+                for arg in args.iter().skip(1) {
+                    self.params.push((arg.value.clone(), Place { module: site.module, span: arg.span }));
+                }
+                itself
+            }
+            "set" | "engine" | "enable" | "disable" | "on" | "once" => itself,
             _ => Value::Unknown,
         }
     }

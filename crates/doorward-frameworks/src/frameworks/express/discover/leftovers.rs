@@ -7,8 +7,8 @@ use doorward::path::PathTemplate;
 
 use super::super::{HARMLESS, SERVES_PAGES};
 use super::host::{Kind, Layer, LayerKind};
-use super::{Part, Reader, callee, guards, one_line};
-use crate::js::eval::Site as CallSite;
+use super::{Before, Part, Reader, callee, guards, one_line, sheltered};
+use crate::js::eval::{Branch, Site as CallSite};
 use crate::js::ir::{self, ExprKind, Key, Span, StmtKind};
 use crate::js::value::Value;
 use crate::project;
@@ -165,5 +165,97 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+
+    /// Functions given to a server in place of the application.
+    pub(super) fn listeners(&mut self) {
+        for (closure, site) in self.eval.host.listeners.clone() {
+            let flow = guards::flow(Some(&mut self.eval), &closure);
+            if !(flow.shows || flow.ends || flow.hands_on) {
+                continue;
+            }
+            let place = self.location(site.module, site.call);
+            let text = printable(&one_line(&callee(&self.text(site.module, site.call))));
+            let what = if flow.shows || flow.ends {
+                "answers requests itself"
+            } else {
+                "gives requests to code that can't be read"
+            };
+            self.tell(
+                Diagnostic::new(
+                    "DW2019",
+                    format!("the function given to `{text}` {what}; what is served there is not listed"),
+                )
+                .at(place)
+                .help("give the server the application itself, and make routes of what the function answers"),
+            );
+        }
+    }
+
+    /// `app.router` of Express 5, used to register routes past the application.
+    pub(super) fn own_router(&mut self) {
+        if self.major < 5 {
+            return;
+        }
+        let apps: BTreeSet<String> = self
+            .eval
+            .host
+            .made
+            .iter()
+            .filter(|it| matches!(it.kind, Kind::App))
+            .filter_map(|it| it.name.clone())
+            .collect();
+        let read: Vec<usize> = self.found.read.iter().copied().collect();
+        for at in read {
+            let module = self.program.module(at);
+            let mut inspected = BTreeSet::new();
+            let mut found: BTreeSet<Span> = BTreeSet::new();
+            ir::visit(&module.body, &mut |expr| {
+                let ExprKind::Member(object, Key::Name(name)) = &expr.kind else { return true };
+                if &**name == "stack" {
+                    // It only looks.
+                    inspected.insert(object.span);
+                }
+                let of_app = matches!(&object.kind, ExprKind::Name(it) | ExprKind::Member(_, Key::Name(it)) if apps.contains(&**it));
+                if &**name == "router" && of_app && !inspected.contains(&expr.span) {
+                    found.insert(expr.span);
+                }
+                true
+            });
+            for span in found {
+                let place = self.location(at, span);
+                let text = printable(&one_line(&self.text(at, span)));
+                self.tell(
+                    Diagnostic::new("DW2020", format!("routes that are registered on `{text}` are not listed"))
+                        .at(place)
+                        .help("register them on the application"),
+                );
+            }
+        }
+    }
+
+    /// Files that are served where no guard has run.
+    pub(super) fn files_for_anyone(
+        &mut self,
+        chain: &[Before],
+        branches: &[Branch],
+        layer: &Layer,
+        part: &Part,
+        paths: &[PathTemplate],
+        prefix: &PathTemplate,
+    ) {
+        let open: Vec<String> = paths
+            .iter()
+            .map(|it| prefix.join(it))
+            .filter(|it| !sheltered(chain, branches, layer, it))
+            .map(|it| it.to_string())
+            .collect();
+        let Some(first) = open.first() else { return };
+        let place = self.location(layer.site.module, part.span);
+        self.found.source.findings.push(
+            Diagnostic::new("DW2021", format!("static files below `{}` are served to anyone", printable(first)))
+                .at(place)
+                .help("put a guard in front of them if they are not meant for everybody"),
+        );
     }
 }

@@ -21,6 +21,7 @@ use doorward::path::{PathTemplate, Segment};
 
 use self::guards::{Flow, Verdict};
 use self::host::{Express, Kind, Layer, LayerKind};
+use super::SERVES_PAGES;
 use crate::js::eval::{Branch, Eval, Problem};
 use crate::js::ir::Span;
 use crate::js::program::Program;
@@ -37,7 +38,14 @@ const MAX_PARTS: usize = 2_000;
 
 /// Reads one package.
 pub(crate) fn discover(program: &Program, package: &Package) -> Found {
-    let mut eval = Eval::new(program, Express::default());
+    let mut runtimes = HashSet::new();
+    for at in 0..program.count() {
+        let module = program.module(at);
+        if host::is_runtime(&module.file, &module.text) {
+            runtimes.insert(module.file.clone());
+        }
+    }
+    let mut eval = Eval::new(program, Express { runtimes, ..Express::default() });
     let mut found = Found::default();
     for module in &package.modules {
         eval.load(*module);
@@ -149,6 +157,8 @@ impl Reader<'_> {
         }
         self.loose(&reached);
         self.uncalled();
+        self.listeners();
+        self.own_router();
         self.wiring(&roots);
         self.deprecated_mounts(&roots);
         findings::collect(self, &roots);
@@ -286,6 +296,11 @@ impl Reader<'_> {
                             && !paths.iter().all(|it| sheltered(chain, branches, layer, &prefix.join(it)))
                         {
                             self.tell_of_answers(&name, place);
+                        }
+                        if let Value::External(external) = &value
+                            && SERVES_PAGES.contains(&external.name().as_str())
+                        {
+                            self.files_for_anyone(chain, branches, layer, part, paths, prefix);
                         }
                         let guard = self.count_guard(&verdict, &name, place, first);
                         if at < last
