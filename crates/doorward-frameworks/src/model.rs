@@ -89,6 +89,8 @@ pub struct Wiring {
     pub file: String,
     /// The line.
     pub line: u32,
+    /// Which application it is about: a number that only this application has.
+    pub object: usize,
     /// The name of the application variable at that place.
     pub app: String,
     /// The span of the whole statement, without its line ending.

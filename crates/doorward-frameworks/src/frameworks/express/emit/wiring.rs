@@ -25,7 +25,9 @@ pub(super) fn emit<'a>(
             source.wiring.iter().filter(|it| it.file == create.file && it.app == create.app).collect();
         let is_root = steps.iter().any(|it| matches!(it.kind, WiringKind::Routes | WiringKind::End));
         let Some(edits) = file_edits(files, source, &create.file).filter(|_| is_root) else { continue };
-        Root { create, steps, policy, webhooks }.emit(edits, emitted);
+        let root = Root { create, steps, policy, webhooks };
+        root.emit(edits, emitted);
+        errors(source, create, files, emitted);
         home.get_or_insert_with(|| create.file.clone());
     }
     home
@@ -63,57 +65,10 @@ impl Root<'_> {
             );
         } else if !first.is_empty() {
             let reason = "CORS answers before authentication, and Clerk reads the bearer token before any route";
-            self.add_after(after, &first, reason, edits, emitted);
+            add_after(after, &first, reason, edits, emitted);
         }
         self.raw_bodies(edits, emitted);
-        self.errors(edits, emitted);
         self.describe(emitted);
-    }
-
-    /// Adds calls of `use` behind a statement: on lines of their own, or on its line if that goes on.
-    fn add_after(&self, it: &Wiring, calls: &[String], reason: &str, edits: &mut FileEdits<'_>, emitted: &mut Emitted) {
-        let text = &edits.file.text;
-        let Some(place) = &it.place else { return emitted.findings.push(no_place(it, calls)) };
-        let end = line_end(text, place.end);
-        let tail = text.get(place.end..end).unwrap_or_default();
-        let app = &self.create.app;
-        let (at, added) = if is_blank(tail) {
-            let lead = if text.get(..end).is_some_and(|text| text.ends_with('\n')) { "" } else { edits.style.eol };
-            let indent = indentation(text, place.start);
-            let semicolon = edits.style.semicolon();
-            let mut lines: Vec<String> =
-                calls.iter().map(|call| format!("{indent}{app}.use({call}){semicolon}")).collect();
-            if semicolon.is_empty()
-                && continues_statement(text.get(end..).unwrap_or_default())
-                && let Some(last) = lines.last_mut()
-            {
-                last.push(';');
-            }
-            let lines: Vec<String> = lines.iter().map(|line| format!("{line}{}", edits.style.eol)).collect();
-            (end, format!("{lead}{}", lines.concat()))
-        } else {
-            let ended = text.get(..place.end).is_some_and(|text| text.ends_with(';'));
-            let calls: Vec<String> = calls.iter().map(|call| format!(" {app}.use({call});")).collect();
-            (place.end, format!("{}{}", if ended { "" } else { ";" }, calls.concat()))
-        };
-        edits.push(at..at, added, reason.to_owned());
-    }
-
-    /// Adds a call of `use` before a statement: on a line of its own, or on its line if that began earlier.
-    fn add_before(&self, it: &Wiring, call: &str, reason: &str, edits: &mut FileEdits<'_>, emitted: &mut Emitted) {
-        let text = &edits.file.text;
-        let Some(place) = &it.place else { return emitted.findings.push(no_place(it, &[call.to_owned()])) };
-        let start = line_start(text, place.start);
-        let head = text.get(start..place.start).unwrap_or_default();
-        let app = &self.create.app;
-        let (at, added) = if head.trim().is_empty() {
-            let next = continues_statement(text.get(place.start..).unwrap_or_default());
-            let semicolon = if next { ";" } else { edits.style.semicolon() };
-            (start, format!("{head}{app}.use({call}){semicolon}{}", edits.style.eol))
-        } else {
-            (place.start, format!("{app}.use({call}); "))
-        };
-        edits.push(at..at, added, reason.to_owned());
     }
 
     /// Whether nothing can be attached behind this statement: it registers more, and that would come first, or it
@@ -275,26 +230,7 @@ impl Root<'_> {
             let raw = edits.runtime("rawBody");
             let call = format!("{}, {raw}", edits.style.string(path));
             let reason = format!("the signature of `{path}` covers the bytes as they came");
-            self.add_before(parser, &call, &reason, edits, emitted);
-        }
-    }
-
-    fn errors(&self, edits: &mut FileEdits<'_>, emitted: &mut Emitted) {
-        if !self.of(&WiringKind::ErrorHandler(true)).is_empty() {
-            return;
-        }
-        let last_route =
-            self.steps.iter().rfind(|it| !matches!(it.kind, WiringKind::End | WiringKind::ErrorHandler(_)));
-        let Some(last_route) = last_route else { return };
-        let name = edits.runtime("authErrors");
-        let reason = "errors of authentication are answered as JSON, without a stack";
-        let handler = self
-            .of(&WiringKind::ErrorHandler(false))
-            .into_iter()
-            .find(|it| it.statement.start > last_route.statement.start);
-        match handler {
-            Some(handler) => self.add_before(handler, &name, reason, edits, emitted),
-            None => self.add_after(last_route, &[name], reason, edits, emitted),
+            add_before(parser, &call, &reason, edits, emitted);
         }
     }
 
@@ -322,6 +258,90 @@ impl Root<'_> {
             );
         }
     }
+}
+
+/// Whether the application has its name in a statement: in `make().listen()` it has none.
+fn names_app(source: &AppSource, it: &Wiring) -> bool {
+    let text = source.files.get(&it.file).and_then(|file| file.text.get(it.statement.clone()));
+    text.is_some_and(|text| text.contains(it.app.as_str()))
+}
+
+/// Attaches the handler of authentication's errors behind every route, wherever it is registered.
+fn errors<'a>(
+    source: &'a AppSource,
+    create: &Wiring,
+    files: &mut BTreeMap<&'a str, FileEdits<'a>>,
+    emitted: &mut Emitted,
+) {
+    // As the program runs them.
+    let steps: Vec<&Wiring> = source.wiring.iter().filter(|it| it.object == create.object).collect();
+    if steps.iter().any(|it| it.kind == WiringKind::ErrorHandler(true)) {
+        return;
+    }
+    let Some(last) = steps.iter().rposition(|it| !matches!(it.kind, WiringKind::End | WiringKind::ErrorHandler(_)))
+    else {
+        return;
+    };
+    let (Some(last_route), Some(later)) = (steps.get(last), steps.get(last..)) else { return };
+    let is_foreign = last_route.file != create.file;
+    let next = later.iter().find(|it| match it.kind {
+        WiringKind::ErrorHandler(_) => true,
+        // Where it listens is closer at hand than the end of a file of routes.
+        WiringKind::End => is_foreign && it.file == create.file && it.place.is_some() && names_app(source, it),
+        _ => false,
+    });
+    let Some(edits) = file_edits(files, source, &next.unwrap_or(last_route).file) else { return };
+    let name = edits.runtime("authErrors");
+    let reason = "errors of authentication are answered as JSON, without a stack";
+    match next {
+        Some(next) => add_before(next, &name, reason, edits, emitted),
+        None => add_after(last_route, &[name], reason, edits, emitted),
+    }
+}
+
+/// Adds calls of `use` behind a statement: on lines of their own, or on its line if that goes on.
+fn add_after(it: &Wiring, calls: &[String], reason: &str, edits: &mut FileEdits<'_>, emitted: &mut Emitted) {
+    let text = &edits.file.text;
+    let Some(place) = &it.place else { return emitted.findings.push(no_place(it, calls)) };
+    let end = line_end(text, place.end);
+    let tail = text.get(place.end..end).unwrap_or_default();
+    let app = &it.app;
+    let (at, added) = if is_blank(tail) {
+        let lead = if text.get(..end).is_some_and(|text| text.ends_with('\n')) { "" } else { edits.style.eol };
+        let indent = indentation(text, place.start);
+        let semicolon = edits.style.semicolon();
+        let mut lines: Vec<String> = calls.iter().map(|call| format!("{indent}{app}.use({call}){semicolon}")).collect();
+        if semicolon.is_empty()
+            && continues_statement(text.get(end..).unwrap_or_default())
+            && let Some(last) = lines.last_mut()
+        {
+            last.push(';');
+        }
+        let lines: Vec<String> = lines.iter().map(|line| format!("{line}{}", edits.style.eol)).collect();
+        (end, format!("{lead}{}", lines.concat()))
+    } else {
+        let ended = text.get(..place.end).is_some_and(|text| text.ends_with(';'));
+        let calls: Vec<String> = calls.iter().map(|call| format!(" {app}.use({call});")).collect();
+        (place.end, format!("{}{}", if ended { "" } else { ";" }, calls.concat()))
+    };
+    edits.push(at..at, added, reason.to_owned());
+}
+
+/// Adds a call of `use` before a statement: on a line of its own, or on its line if that began earlier.
+fn add_before(it: &Wiring, call: &str, reason: &str, edits: &mut FileEdits<'_>, emitted: &mut Emitted) {
+    let text = &edits.file.text;
+    let Some(place) = &it.place else { return emitted.findings.push(no_place(it, &[call.to_owned()])) };
+    let start = line_start(text, place.start);
+    let head = text.get(start..place.start).unwrap_or_default();
+    let app = &it.app;
+    let (at, added) = if head.trim().is_empty() {
+        let next = continues_statement(text.get(place.start..).unwrap_or_default());
+        let semicolon = if next { ";" } else { edits.style.semicolon() };
+        (start, format!("{head}{app}.use({call}){semicolon}{}", edits.style.eol))
+    } else {
+        (place.start, format!("{app}.use({call}); "))
+    };
+    edits.push(at..at, added, reason.to_owned());
 }
 
 /// A step of the app's own, for the reader of the plan.
