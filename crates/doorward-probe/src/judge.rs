@@ -195,6 +195,14 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
         {
             ambiguous()
         }
+        // Another spelling that gets what the good identity gets, and not what a path gets that nobody has.
+        (Expectation::Closed, 404)
+            if shot.respelled
+                && context.good.is_some_and(|good| good.status == 404 && good.body == answer.body)
+                && context.nowhere.is_some_and(|nowhere| nowhere.status == 404 && nowhere.body != answer.body) =>
+        {
+            ambiguous()
+        }
         (Expectation::Closed, _) => proved,
 
         (Expectation::Status(_), _) => failed(""),
@@ -225,11 +233,19 @@ fn weigh(shot: &Shot, answer: &Answer, context: Context<'_>) -> Weighed {
             untested("this may be about the type of the event; allow writes to send one that Clerk sends")
         }
         (Expectation::DeliveryAccepted, _) => failed("a signed delivery was refused"),
-        (Expectation::DeliveryRefused, 400 | 401 | 403) => proved,
+        (Expectation::DeliveryRefused, 401 | 403) => proved,
+        (Expectation::DeliveryRefused, 400) if !same_later => proved,
         (Expectation::DeliveryRefused, 200..=299) => failed("it was accepted"),
         (Expectation::DeliveryRefused, 500..) => mangled("the server failed in place of refusing"),
         (Expectation::DeliveryRefused, _) if same_as_good => failed("the same answer as a signed delivery gets"),
-        (Expectation::DeliveryRefused, _) => proved,
+        // What was created by the signed one may be there already, and the handler may say so.
+        (Expectation::DeliveryRefused, _)
+            if !same_later
+                && [context.good, context.good_again].into_iter().all(|good| good.is_some_and(Answer::is_success)) =>
+        {
+            proved
+        }
+        (Expectation::DeliveryRefused, _) => untested("this may be the handler's answer; refuse with 400, 401 or 403"),
 
         (Expectation::Unavailable, 200..=299) => failed("it was let in"),
         (Expectation::Unavailable, 300..=399) if same_as_stranger => proved,
@@ -427,6 +443,33 @@ mod tests {
         for expect in [Expectation::Refuse, Expectation::Forbid] {
             assert_eq!(judge(&shot(expect), &Ok(answer(404)), context).verdict, Verdict::Proved, "{expect:?}");
         }
+    }
+
+    #[test]
+    fn a_handler_that_knows_the_event_already_has_not_refused_it() {
+        let (accepted, known) = (answer(204), answer(409));
+        let check = |status: u16, again: &Answer| {
+            let context = Context { good: Some(&accepted), good_again: Some(again), ..Context::default() };
+            judge(&shot(Expectation::DeliveryRefused), &Ok(answer(status)), context).verdict
+        };
+        assert_eq!(check(409, &known), Verdict::Untested);
+        assert_eq!(check(404, &known), Verdict::Untested);
+        assert_eq!(check(400, &answer(400)), Verdict::Untested);
+        assert_eq!(check(401, &known), Verdict::Proved);
+        assert_eq!(check(422, &accepted), Verdict::Proved);
+        assert_eq!(check(200, &accepted), Verdict::Failed);
+    }
+
+    #[test]
+    fn another_spelling_that_gets_the_handlers_404_is_no_refusal() {
+        let says = |text: &str| Answer { body: text.into(), ..answer(404) };
+        let (good, nowhere) = (says("no such order"), says("no such route"));
+        let context = Context { good: Some(&good), nowhere: Some(&nowhere), ..Context::default() };
+        let respelled = Shot { respelled: true, ..shot(Expectation::Closed) };
+        assert_eq!(judge(&respelled, &Ok(good.clone()), context).verdict, Verdict::Untested);
+        assert_eq!(judge(&respelled, &Ok(nowhere.clone()), context).verdict, Verdict::Proved);
+        let context = Context { nowhere: Some(&good), ..context };
+        assert_eq!(judge(&respelled, &Ok(good.clone()), context).verdict, Verdict::Proved);
     }
 
     #[test]
