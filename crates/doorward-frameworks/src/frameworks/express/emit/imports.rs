@@ -145,14 +145,24 @@ pub(super) fn ensure(file: &SourceFile, style: Style, wanted: &Wanted<'_>, first
             } else {
                 format!("const {{ {names} }} = require({specifier}){}", style.semicolon())
             };
-            insertion(file, style, &statement, reason, first_use)
+            let is_package = !wanted.specifier.starts_with('.');
+            let among = if is_package { last_package(file, first_use) } else { None };
+            insertion(file, style, &statement, reason, first_use, among)
         }
     };
     vec![edit]
 }
 
-fn insertion(file: &SourceFile, style: Style, statement: &str, reason: String, first_use: usize) -> Edit {
+fn insertion(
+    file: &SourceFile,
+    style: Style,
+    statement: &str,
+    reason: String,
+    first_use: usize,
+    among: Option<usize>,
+) -> Edit {
     let at = match file.after_imports {
+        _ if among.is_some() => among.unwrap_or_default(),
         // Unlike an import, a `require` has to run before its names are used.
         at if !file.esm && at > 0 && line_end(&file.text, at - 1) >= first_use => last_require(&file.text, first_use),
         0 => after_prologue(&file.text),
@@ -175,6 +185,32 @@ fn insertion(file: &SourceFile, style: Style, statement: &str, reason: String, f
         _ => "",
     };
     Edit { range: at..at, text: format!("{lead}{statement}{end}{}", style.eol), reason }
+}
+
+/// Past the last import of a package, if it has its line for itself and imports of the project's own files follow.
+fn last_package(file: &SourceFile, first_use: usize) -> Option<usize> {
+    let limit = file.after_imports.min(first_use);
+    let (mut found, mut is_followed) = (None, false);
+    let mut from = 0;
+    while from < limit {
+        let end = line_end(&file.text, from);
+        let line = file.text.get(from..end).unwrap_or_default().trim_end().trim_end_matches(';');
+        let from_where = if file.esm {
+            let starts = line.starts_with("import ") || line.starts_with("} from ");
+            line.rsplit_once(" from ").filter(|_| starts).map(|(_, rest)| rest)
+        } else {
+            let starts = ["const ", "let ", "var "].iter().any(|start| line.starts_with(start));
+            line.split_once(" require(").filter(|_| starts).and_then(|(_, rest)| rest.strip_suffix(')'))
+        };
+        let name = from_where.and_then(|it| it.strip_prefix(['\'', '"'])).and_then(|it| it.strip_suffix(['\'', '"']));
+        match name.filter(|it| !it.contains(['\'', '"', '('])) {
+            Some(name) if name.starts_with('.') => is_followed = true,
+            Some(_) if end <= limit => (found, is_followed) = (Some(end), false),
+            _ => {}
+        }
+        from = end;
+    }
+    found.filter(|_| is_followed)
 }
 
 /// Past the last line before `limit` that is a `require` as a whole.
