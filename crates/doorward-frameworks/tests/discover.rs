@@ -347,6 +347,8 @@ fn a_number_in_an_answer_is_not_its_status() {
         "(req, res) => { serve(req, res, 404) }",
         "(req, res) => { res['json']({ code: 404 }) }",
         "function (req, res, next) { res.json({}) }",
+        "(req, res, next) => { load((error, rows) => { if (error) return next(error); res.json(rows) }) }",
+        "(req, res, next) => load().then((it) => res.json(it)).catch((error) => next(error))",
         "(req, ...rest) => { rest[0].json({ code: 404 }) }",
     ] {
         assert_eq!(app(listed), 1, "{listed}");
@@ -359,6 +361,10 @@ fn a_number_in_an_answer_is_not_its_status() {
         "(req, res, next) => { next(createError(404)) }",
         "(req, res) => { throw new NotFoundException() }",
         "(req, res, next) => { log(req); next() }",
+        "(req, res, next) => session(req, res, (error) => next(error))",
+        "(req, res, next) => session(req, res, (error) => (error ? next(error) : next()))",
+        "(req, res, next) => { class Later { done() { next() } } new Later(res).done() }",
+        "(req, res, next) => { end(res); end(res, next) }); function end(res, next) { if (next) next(); } void (0",
     ] {
         assert_eq!(app(not_listed), 0, "{not_listed}");
     }

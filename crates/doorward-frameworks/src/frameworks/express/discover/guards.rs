@@ -558,8 +558,19 @@ pub(crate) fn flow(eval: Option<&mut Eval<Express>>, closure: &Closure) -> Flow 
     };
     flow.hands_on |= hidden(1);
     flow.continues |= hidden(2);
-    let mut walk =
-        FlowWalk { eval, closure, request, response, next, flow, seen: HashSet::new(), depth: 0, preflight: false };
+    let mut walk = FlowWalk {
+        eval,
+        closure,
+        request,
+        response,
+        next,
+        flow,
+        seen: HashSet::new(),
+        depth: 0,
+        loose: Vec::new(),
+        catches: false,
+        preflight: false,
+    };
     walk.block(&function.body, false);
     walk.flow
 }
@@ -571,8 +582,12 @@ struct FlowWalk<'a, 'e, 'p> {
     response: Option<String>,
     next: Option<String>,
     flow: Flow,
-    seen: HashSet<*const Function>,
+    seen: HashSet<(*const Function, [bool; 3])>,
     depth: usize,
+    /// Names that may hold an error, or nothing.
+    loose: Vec<String>,
+    /// The next function is given what failed.
+    catches: bool,
     /// What is read is run for preflights only.
     preflight: bool,
 }
@@ -614,7 +629,7 @@ impl FlowWalk<'_, '_, '_> {
                 // Preflights are answered for everybody.
                 let outer = self.preflight;
                 self.preflight |= is_preflight(test);
-                self.block(one(yes), refusing);
+                self.tested(test, |it| it.block(one(yes), refusing));
                 self.preflight = outer;
                 no.iter().for_each(|it| self.block(one(it), refusing));
             }
@@ -640,15 +655,21 @@ impl FlowWalk<'_, '_, '_> {
                     self.block(body, refusing);
                 }
             }
-            S::Return(None) | S::Class(..) | S::Enum(..) | S::Jump | S::Empty => {}
+            S::Class(_, class) => self.class(class, refusing),
+            S::Return(None) | S::Enum(..) | S::Jump | S::Empty => {}
         }
     }
 
     /// A function inside of the function. Its parameters hide names of the outer one.
     fn nested(&mut self, function: &Function, refusing: bool) {
         let kept = (self.request.clone(), self.response.clone(), self.next.clone());
+        let loose = self.loose.len();
+        let catches = std::mem::take(&mut self.catches);
         for at in 0..function.params.len() {
             let hidden = function.param_name(at);
+            if !catches {
+                self.loose.extend(hidden.map(str::to_owned));
+            }
             for name in [&mut self.request, &mut self.response, &mut self.next] {
                 if hidden.is_some() && name.as_deref() == hidden {
                     *name = None;
@@ -657,6 +678,22 @@ impl FlowWalk<'_, '_, '_> {
         }
         self.block(&function.body, refusing);
         (self.request, self.response, self.next) = kept;
+        self.loose.truncate(loose);
+    }
+
+    /// Does `work` where `test` has been seen to hold, so that the names in it hold something.
+    fn tested(&mut self, test: &Expr, work: impl FnOnce(&mut Self)) {
+        let kept = self.loose.clone();
+        self.loose.retain(|name| !mentions(test, &|it| matches!(it, ExprKind::Name(it) if **it == **name)));
+        work(self);
+        self.loose = kept;
+    }
+
+    fn class(&mut self, class: &ir::Class, refusing: bool) {
+        for function in class.constructor.iter().chain(class.methods.iter().map(|it| &it.function)) {
+            self.nested(function, refusing);
+        }
+        class.fields.iter().filter_map(|it| it.value.as_ref()).for_each(|it| self.expr(it, refusing));
     }
 
     fn is_response(&self, expr: &Expr) -> bool {
@@ -719,6 +756,16 @@ impl FlowWalk<'_, '_, '_> {
         match &expr.kind {
             ExprKind::Call(callee, items) => self.call(callee, items, refusing),
             ExprKind::Function(function) => self.nested(function, refusing),
+            ExprKind::Class(class) => self.class(class, refusing),
+            ExprKind::Conditional(test, yes, no) => {
+                self.expr(test, refusing);
+                self.tested(test, |it| it.expr(yes, refusing));
+                self.expr(no, refusing);
+            }
+            ExprKind::And(test, then) => {
+                self.expr(test, refusing);
+                self.tested(test, |it| it.expr(then, refusing));
+            }
             ExprKind::Member(object, key) => {
                 if let Key::Computed(key) = key {
                     self.flow.hands_on |= self.is_chain(object);
@@ -772,6 +819,9 @@ impl FlowWalk<'_, '_, '_> {
                     self.flow.continues = true;
                 }
                 Some(it) => {
+                    // `(error) => next(error)` passes the request on when there is no error.
+                    let loose = matches!(&it.kind, ExprKind::Name(name) if self.loose.iter().any(|it| **it == **name));
+                    self.flow.continues |= loose;
                     self.flow.fails = true;
                     self.flow.not_found |= says_not_found(it);
                     self.expr(it, refusing);
@@ -790,10 +840,13 @@ impl FlowWalk<'_, '_, '_> {
                 // What fails goes to the error handlers.
                 self.expr(object, refusing);
                 for item in items {
-                    if self.is_next(&item.value) {
-                        self.flow.fails = true;
-                    } else {
-                        self.expr(&item.value, refusing);
+                    match &item.value.kind {
+                        _ if self.is_next(&item.value) => self.flow.fails = true,
+                        ExprKind::Function(function) => {
+                            self.catches = true;
+                            self.nested(function, refusing);
+                        }
+                        _ => self.expr(&item.value, refusing),
                     }
                 }
                 return;
@@ -894,7 +947,8 @@ impl FlowWalk<'_, '_, '_> {
                 None => return false,
             }
         }
-        if !self.seen.insert(std::sync::Arc::as_ptr(&inner.function)) {
+        let given = [names[0].is_some(), names[1].is_some(), names[2].is_some()];
+        if !self.seen.insert((std::sync::Arc::as_ptr(&inner.function), given)) {
             return true;
         }
         let [request, response, next] = names;
@@ -909,6 +963,8 @@ impl FlowWalk<'_, '_, '_> {
             seen,
             depth: self.depth,
             preflight: self.preflight,
+            loose: Vec::new(),
+            catches: false,
         };
         walk.block(&inner.function.body, refusing);
         self.flow = walk.flow;
