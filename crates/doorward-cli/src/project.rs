@@ -1,6 +1,6 @@
 //! The project a command works on: its folder, its policy, its inventory.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use doorward::policy::Policy;
 use doorward_frameworks::{Analysis, DiscoverOptions};
@@ -40,7 +40,7 @@ impl Project {
     /// The policy, if there is one; a broken one is a failure.
     pub(crate) fn policy(&self) -> Result<Option<Policy>, Failure> {
         let Some(text) = self.read(POLICY)? else { return Ok(None) };
-        parse(&text, &self.root).map(Some)
+        parse(&text).map(Some)
     }
 
     pub(crate) fn required_policy(&self) -> Result<Policy, Failure> {
@@ -51,7 +51,7 @@ impl Project {
     }
 }
 
-pub(crate) fn parse(text: &str, _root: &Path) -> Result<Policy, Failure> {
+pub(crate) fn parse(text: &str) -> Result<Policy, Failure> {
     Policy::parse(POLICY, text)
         .map_err(|findings| Failure::new(Exit::Usage, format!("`{POLICY}` can't be used")).findings(findings))
 }

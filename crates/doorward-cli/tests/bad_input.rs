@@ -404,10 +404,10 @@ fn a_plan_that_was_edited_by_hand_is_refused() {
 #[test]
 fn undo_takes_back_what_was_applied_and_nothing_else() {
     let tree = shop();
-    refused(&tree, &["undo"], 1, &["nothing to undo", "`doorward apply`"]);
+    refused(&tree, &["undo"], 2, &["nothing to undo", "`doorward apply`"]);
     tree.run(&["plan", "--yes"]).ends(0);
     let before = tree.bytes(&[".doorward"]);
-    refused(&tree, &["undo"], 1, &["nothing to undo"]);
+    refused(&tree, &["undo"], 2, &["nothing to undo"]);
     tree.run(&["apply", "--yes"]).ends(0);
     let applied = tree.read("app.js");
     tree.write("app.js", &format!("{applied}// work\n"));
@@ -418,7 +418,7 @@ fn undo_takes_back_what_was_applied_and_nothing_else() {
     tree.write("package.json", MANIFEST.1);
     tree.run(&["undo"]).ends(0).says(&["restored app.js"]);
     assert_eq!(tree.bytes(&[".doorward"]), before);
-    refused(&tree, &["undo"], 1, &["nothing to undo"]);
+    refused(&tree, &["undo"], 2, &["nothing to undo"]);
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments, options: &PlanOptions) -> Outcome {
         }
         None => {
             let text = proposed(&project, &analysis, &mut answers, options.yes)?;
-            (project::parse(&text, &project.root)?, Some(text))
+            (project::parse(&text)?, Some(text))
         }
     };
     let plan = make(&project, &analysis, &policy);

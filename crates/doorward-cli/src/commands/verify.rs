@@ -1,13 +1,16 @@
 //! `doorward verify`: and the running server?
 
+mod checklist;
 mod matrix;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use doorward::diagnostic::Severity;
 use doorward::inventory::App;
-use doorward::policy::{AppConfig, Policy};
+use doorward::policy::{Access, AppConfig, Policy, Rule};
 use doorward_emulator::{Emulator, EmulatorConfig};
+use doorward_frameworks::AppSource;
 use doorward_probe::{
     Base, PlanOptions, Report, RunOptions, Target, TargetConfig, TargetError, TargetProcess, Verdict,
 };
@@ -25,6 +28,8 @@ pub(crate) fn run(arguments: &Arguments, options: &VerifyOptions) -> Outcome {
     let policy = project.required_policy()?;
     let analysis = project.analysis()?;
     let app = choose(&analysis.inventory.apps, options.app.as_deref())?;
+    let at = analysis.inventory.apps.iter().position(|it| it.name == app.name);
+    let source = at.and_then(|at| analysis.sources.get(at)).cloned().unwrap_or_default();
     let cases = doorward_probe::cases().map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Environment, error.to_string()))?;
     let ended = runtime.block_on(async {
@@ -35,24 +40,43 @@ pub(crate) fn run(arguments: &Arguments, options: &VerifyOptions) -> Outcome {
             code = signal => Ok(Ended::Signal(code)),
         }
     })?;
-    let report = match ended {
+    let mut report = match ended {
         Ended::Done(report) => report,
         // The target was killed with the work that held it.
         Ended::Signal(code) => std::process::exit(code),
     };
-    let has_untested = report.routes.iter().any(|route| route.verdict == Verdict::Untested);
-    let exit = if report.failed() || report.routes.is_empty() || (has_untested && !options.allow_untested) {
-        Exit::Findings
-    } else {
-        Exit::Ok
-    };
+    let gaps: Vec<_> =
+        analysis.inventory.unresolved.iter().filter(|it| it.severity >= Severity::Warning).cloned().collect();
+    report.findings.extend(gaps.iter().cloned());
+    let points = checklist::points(&report, &seen(&project, &policy, app, &source, &cases));
+    let has_untested = !gaps.is_empty() || report.routes.iter().any(|route| route.verdict == Verdict::Untested);
+    let is_unfinished = points.iter().any(|point| point.verdict == Verdict::Failed);
+    let has_failed = report.failed() || report.routes.is_empty() || is_unfinished;
+    let exit = if has_failed || (has_untested && !options.allow_untested) { Exit::Findings } else { Exit::Ok };
     if arguments.json {
-        let rest = serde_json::json!({ "app": app.name, "routes": report.routes, "summary": report.summary });
+        let rest = serde_json::json!({ "app": app.name, "routes": report.routes, "summary": report.summary, "checklist": points });
         output::json("verify", exit == Exit::Ok, &report.findings, &rest);
     } else {
-        matrix::show(&project.root, &report, &cases, options.allow_untested);
+        matrix::show(&project.root, &report, &cases, &points, gaps.len(), options.allow_untested);
     }
     Ok(exit)
+}
+
+/// What the checklist is judged by, besides the report.
+fn seen<'a>(
+    project: &Project,
+    policy: &Policy,
+    app: &App,
+    source: &'a AppSource,
+    cases: &'a [doorward_probe::Case],
+) -> checklist::Seen<'a> {
+    let inside = |name: &str| if app.root == "." { name.to_owned() } else { format!("{}/{name}", app.root) };
+    let read = |name: &str| project.read(&inside(name)).ok().flatten();
+    let has_webhook = |rule: &&Rule| rule.access == Access::Webhook;
+    let webhook = |rule: &Rule| rule.secret_env.clone().unwrap_or_else(|| "CLERK_WEBHOOK_SIGNING_SECRET".to_owned());
+    let mut variables = vec![policy.clerk.publishable_key_env.clone(), policy.clerk.secret_key_env.clone()];
+    variables.extend(policy.rules.iter().filter(has_webhook).map(webhook));
+    checklist::Seen { cases, source, manifest: read("package.json"), env_example: read(".env.example"), variables }
 }
 
 /// How the work came to its end.

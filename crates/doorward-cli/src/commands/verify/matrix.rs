@@ -7,6 +7,7 @@ use anstyle::Style;
 use doorward::diagnostic::{Diagnostic, Severity};
 use doorward_probe::{Case, CaseReport, Expect, Report, RouteReport, Verdict};
 
+use super::checklist::{self, Point};
 use crate::output::{self, BOLD, CYAN, DIM, GREEN, RED, YELLOW, clean, count, say, tell};
 
 /// A column: its head, what it stands for, and the first letters of its cases' classes in the catalogue.
@@ -40,7 +41,7 @@ const STRANGER_LET_IN: &str = "stranger-at-an-open-route";
 /// The case of each persona, who is let in or refused as the policy says.
 const PERSONA: &str = "persona";
 
-pub(crate) fn show(root: &Path, report: &Report, cases: &[Case], allow_untested: bool) {
+pub(crate) fn show(root: &Path, report: &Report, cases: &[Case], points: &[Point], gaps: usize, allow_untested: bool) {
     let classes: BTreeMap<&str, &str> = cases.iter().map(|case| (case.id.as_str(), case.class.as_str())).collect();
     table(report, &classes);
     for route in report.routes.iter().filter(|route| route.verdict != Verdict::Proved) {
@@ -53,11 +54,20 @@ pub(crate) fn show(root: &Path, report: &Report, cases: &[Case], allow_untested:
         say!("{}", output::findings(root, &notes).trim_end());
         say!("");
     }
+    checklist::show(points);
     let summary = &report.summary;
     let fault = Fault::of(report, cases);
     let verdict = match (summary.failed, summary.untested) {
         (0, 0) if report.routes.is_empty() => format!("{RED}✗ nothing was proved{RED:#}"),
-        (0, 0) if report.failed() => format!("{RED}✗ every route held, but not all is well: see above{RED:#}"),
+        (0, 0) if report.failed() || points.iter().any(|point| point.verdict == Verdict::Failed) => {
+            format!("{RED}✗ every route held, but not all is well: see above{RED:#}")
+        }
+        // Nobody can prove a route that nobody has seen.
+        (0, 0) if gaps > 0 => format!(
+            "{YELLOW}{} every route that was found is proved, and {} could not be read{YELLOW:#}",
+            if allow_untested { "✓" } else { "✗" },
+            count(gaps, "place"),
+        ),
         (0, 0) => format!("{GREEN}✓ every route is proved{GREEN:#}"),
         (0, _) if allow_untested => format!("{YELLOW}nothing failed, but not everything was tested{YELLOW:#}"),
         (0, _) => format!("{YELLOW}✗ not everything was tested, and untested is not proved{YELLOW:#}"),
