@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Outcome;
 use crate::args::{Arguments, EmulateOptions};
 use crate::exit::{Exit, Failure, INTERRUPTED, signals};
-use crate::output::{BOLD, DIM, say, tell};
+use crate::output::{BOLD, DIM, clean, say, tell};
 use crate::project::Project;
 
 /// Where the running emulator can be found, for `doorward token`. Readable by its owner only, and gone when the
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments, options: &EmulateOptions) -> Outcome {
         }
         let personas: Vec<String> = emulator.signer().directory().personas().map(|persona| persona.name.clone()).collect();
         tell!("\n{BOLD}A local Clerk listens at {}{BOLD:#}", running.url);
-        tell!("personas: {}", personas.join(", "));
+        tell!("personas: {}", clean(&personas.join(", ")));
         tell!("{DIM}curl -H \"Authorization: Bearer $(doorward token --as admin)\" http://localhost:3000/…{DIM:#}");
         tell!("Ctrl-C ends it, and its keys with it.");
         let code = signal.await;

@@ -36,7 +36,16 @@ pub(crate) fn run(arguments: &Arguments, options: &TokenOptions) -> Outcome {
             fields.insert("forge".into(), serde_json::to_value(&case.forge).map_err(problem)?);
         }
     }
+    // A record that came with a repository could name anybody.
+    doorward_probe::Base::loopback(&running.url).map_err(|error| {
+        Failure::new(Exit::Refused, format!("the record of the local Clerk is not one of ours: {error}"))
+            .help("start `doorward emulate` again")
+    })?;
     let token = ask(&running, &request)?;
+    if token.chars().any(char::is_control) {
+        return Err(Failure::new(Exit::Usage, "this token holds control characters, which no terminal should see")
+            .help("`doorward verify` sends it as it is"));
+    }
     // The one place where a token is printed: it is what was asked for, and it dies with the emulator.
     if arguments.json {
         say!("{}", json!({ "schema": "doorward/token/v1", "ok": true, "findings": [], "token": token }));

@@ -279,7 +279,10 @@ impl Server {
             })?;
         let split = doorward_probe::split_command(&command)
             .map_err(|error| Failure::new(Exit::Usage, format!("`{command}` can't be read as a command: {error}")))?;
-        tell!("{DIM}starting `{command}` with the local Clerk's environment{DIM:#}");
+        tell!(
+            "{DIM}starting `{}` with the local Clerk's environment; reads and writes will be sent to it{DIM:#}",
+            output::clean(&command)
+        );
         let port = free_port();
         let config = TargetConfig {
             command: split,
