@@ -369,16 +369,3 @@ fn a_number_in_an_answer_is_not_its_status() {
         assert_eq!(app(not_listed), 0, "{not_listed}");
     }
 }
-
-/// Prints what is found in the folder named by `DOORWARD_FOLDER`.
-#[test]
-#[ignore = "for trying discovery on a project by hand"]
-fn print_a_folder() {
-    let folder = std::env::var("DOORWARD_FOLDER").expect("DOORWARD_FOLDER names a folder");
-    let start = std::time::Instant::now();
-    let analysis = found(Path::new(&folder));
-    println!("{:#}\n{:?}", summary(&analysis), start.elapsed());
-    for diagnostic in analysis.inventory.unresolved.iter().chain(analysis.sources.iter().flat_map(|it| &it.findings)) {
-        println!("{} {}", diagnostic.code, diagnostic.message);
-    }
-}

@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashSet};
 use doorward::diagnostic::Diagnostic;
 use doorward::inventory::GuardState;
 
-use super::guards;
 use super::host::{Layer, LayerKind};
 use super::{Reader, parts};
+use super::{flow, guards};
 use crate::js::value::{Place, Value};
 use crate::project;
 use crate::walk::printable;
@@ -287,7 +287,7 @@ fn params(reader: &mut Reader<'_>) {
         let mut shows = false;
         for value in value.each() {
             if let Value::Function(closure) = value {
-                shows |= guards::flow(Some(&mut reader.eval), &closure).shows;
+                shows |= flow::flow(Some(&mut reader.eval), &closure).shows;
             }
         }
         if shows {

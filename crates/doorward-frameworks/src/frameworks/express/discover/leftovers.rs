@@ -7,7 +7,7 @@ use doorward::path::PathTemplate;
 
 use super::super::{HARMLESS, SERVES_PAGES};
 use super::host::{Kind, Layer, LayerKind};
-use super::{Before, Part, Reader, callee, guards, one_line, sheltered};
+use super::{Before, Part, Reader, callee, flow, guards, one_line, sheltered};
 use crate::js::eval::{Branch, Site as CallSite};
 use crate::js::ir::{self, ExprKind, Key, Span, StmtKind};
 use crate::js::value::Value;
@@ -170,7 +170,7 @@ impl Reader<'_> {
     /// Functions given to a server in place of the application.
     pub(super) fn listeners(&mut self) {
         for (closure, site) in self.eval.host.listeners.clone() {
-            let flow = guards::flow(Some(&mut self.eval), &closure);
+            let flow = flow::flow(Some(&mut self.eval), &closure);
             if !(flow.shows || flow.ends || flow.hands_on) {
                 continue;
             }

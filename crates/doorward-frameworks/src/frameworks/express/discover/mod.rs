@@ -5,6 +5,7 @@
 //! before.
 
 mod findings;
+mod flow;
 mod guards;
 mod host;
 mod leftovers;
@@ -19,7 +20,8 @@ use doorward::diagnostic::{Diagnostic, Location};
 use doorward::inventory::{Guard, GuardSeen, GuardState, Method, Route, RouteId};
 use doorward::path::{PathTemplate, Segment};
 
-use self::guards::{Flow, Verdict};
+use self::flow::Flow;
+use self::guards::Verdict;
 use self::host::{Express, Kind, Layer, LayerKind};
 use super::SERVES_PAGES;
 use crate::js::eval::{Branch, Eval, Problem};
@@ -387,12 +389,12 @@ impl Reader<'_> {
     /// A handler that says 404 and nothing else is what remains when no route matched.
     #[expect(clippy::unused_self, reason = "asked like everything else about a handler")]
     fn only_not_found(&self, closure: &Closure) -> bool {
-        guards::flow(None, closure).only_not_found()
+        flow::flow(None, closure).only_not_found()
     }
 
     /// Whether a function given to `use` answers whatever reaches it.
     fn answers_all(&mut self, closure: &Closure) -> bool {
-        let flow = guards::flow(Some(&mut self.eval), closure);
+        let flow = flow::flow(Some(&mut self.eval), closure);
         match closure.function.arity {
             ..=2 => !self.only_not_found(closure),
             3 => flow.terminal() && !flow.only_not_found(),
@@ -406,7 +408,7 @@ impl Reader<'_> {
         for value in value.each() {
             match &value {
                 Value::Function(closure) if closure.function.arity < 4 => {
-                    let flow = guards::flow(Some(&mut self.eval), closure);
+                    let flow = flow::flow(Some(&mut self.eval), closure);
                     all.shows |= flow.shows;
                     all.ends |= flow.ends;
                     all.errors |= flow.errors;
