@@ -141,9 +141,7 @@ impl Reader<'_> {
                     Value::Function(closure) if closure.function.arity >= 4 => {
                         return (WiringKind::ErrorHandler(false), whole);
                     }
-                    Value::Function(closure)
-                        if closure.function.arity <= 2 && !self.only_not_found(closure.as_ref()) =>
-                    {
+                    Value::Function(closure) if self.answers_all(closure.as_ref()) => {
                         return (WiringKind::Routes, whole);
                     }
                     _ => {}
