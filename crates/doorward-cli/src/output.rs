@@ -140,6 +140,9 @@ pub(crate) fn failure(failure: &Failure, root: &Path) {
         for evidence in &question.evidence {
             tell!("    {DIM}{}{DIM:#}", clean(evidence));
         }
+        if !question.choices.is_empty() {
+            tell!("    choices: {}", clean(&question.choices.join(", ")));
+        }
         tell!(
             "    default: {}",
             if question.default.is_empty() { "none".to_owned() } else { clean(&question.default.join(", ")) }
