@@ -6,7 +6,7 @@ mod matrix;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use doorward::diagnostic::Severity;
+use doorward::diagnostic::{Diagnostic, Severity};
 use doorward::inventory::App;
 use doorward::policy::{Access, AppConfig, Policy, Rule};
 use doorward_emulator::{Emulator, EmulatorConfig};
@@ -45,8 +45,7 @@ pub(crate) fn run(arguments: &Arguments, options: &VerifyOptions) -> Outcome {
         // The target was killed with the work that held it.
         Ended::Signal(code) => std::process::exit(code),
     };
-    let gaps: Vec<_> =
-        analysis.inventory.unresolved.iter().filter(|it| it.severity >= Severity::Warning).cloned().collect();
+    let gaps = gaps(&analysis.inventory.unresolved, &source.findings);
     report.findings.extend(gaps.iter().cloned());
     let points = checklist::points(&report, &seen(&project, &policy, app, &source, &cases));
     let has_untested = !gaps.is_empty() || report.routes.iter().any(|route| route.verdict == Verdict::Untested);
@@ -60,6 +59,16 @@ pub(crate) fn run(arguments: &Arguments, options: &VerifyOptions) -> Outcome {
         matrix::show(&project.root, &report, &cases, &points, gaps.len(), options.allow_untested);
     }
     Ok(exit)
+}
+
+/// The finding for code that answers requests before any guard has run.
+const ANSWERS_FIRST: &str = "DW2113";
+
+/// What keeps a run from speaking of every route: places that could not be read, and code that answers in front of the
+/// guards for requests that no case happens to send.
+fn gaps(unresolved: &[Diagnostic], findings: &[Diagnostic]) -> Vec<Diagnostic> {
+    let unread = unresolved.iter().filter(|it| it.severity >= Severity::Warning);
+    unread.chain(findings.iter().filter(|it| it.code == ANSWERS_FIRST)).cloned().collect()
 }
 
 /// What the checklist is judged by, besides the report.
@@ -339,5 +348,18 @@ impl Server {
         if let Self::Started(process) = self {
             process.stop().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_read_or_answers_before_the_guards_is_a_gap_and_other_notes_are_not() {
+        let of = |ids: &[&str]| ids.iter().map(|id| Diagnostic::new(id, "x")).collect::<Vec<_>>();
+        let codes = |found: Vec<Diagnostic>| found.into_iter().map(|it| it.code).collect::<Vec<_>>();
+        assert_eq!(codes(gaps(&of(&["DW2009"]), &of(&["DW2113"]))), ["DW2009", "DW2113"]);
+        assert_eq!(codes(gaps(&of(&["DW2021"]), &of(&["DW2101", "DW2108"]))), Vec::<String>::new());
     }
 }

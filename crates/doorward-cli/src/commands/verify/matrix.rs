@@ -64,7 +64,7 @@ pub(crate) fn show(root: &Path, report: &Report, cases: &[Case], points: &[Point
         }
         // Nobody can prove a route that nobody has seen.
         (0, 0) if gaps > 0 => format!(
-            "{YELLOW}{} every route that was found is proved, and {} could not be read{YELLOW:#}",
+            "{YELLOW}{} every route that was found is proved, and {} may hide others: see above{YELLOW:#}",
             if allow_untested { "✓" } else { "✗" },
             count(gaps, "place"),
         ),
