@@ -11,6 +11,7 @@ mod manifest;
 mod model;
 mod plan;
 mod project;
+mod source;
 mod walk;
 
 pub use apply::{ApplyError, STATE, apply, load_state, read, remember, save_state, undo, write};

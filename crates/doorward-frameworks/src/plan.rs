@@ -135,12 +135,20 @@ pub fn plan(analysis: &Analysis, policy: &Policy, read: &dyn Fn(&str) -> Option<
         }));
         let rules: BTreeMap<&RouteId, Option<&Rule>> =
             resolution.routes.iter().map(|it| (&it.route, it.rule)).collect();
-        let Some(framework) = frameworks::find(&app.framework) else { continue };
-        let emitted = (framework.emit)(app, source, policy, &rules, read);
+        let Some(emission) = frameworks::find(&app.framework).and_then(|it| it.emission.as_ref()) else {
+            let message = format!("guards for `{}` are not written: doorward reads {} only", app.name, app.framework);
+            findings.push(
+                Diagnostic::new("DW3020", message)
+                    .at(Location::file(app.root.clone()))
+                    .help("write its guards by hand; `doorward check` and `doorward verify` judge them all the same"),
+            );
+            continue;
+        };
+        let emitted = (emission.emit)(app, source, policy, &rules, read);
         changes.extend(emitted.changes);
         order.extend(emitted.order);
         findings.extend(emitted.findings);
-        manifests(app, framework, policy, read, &mut changes, &mut findings);
+        manifests(app, emission, policy, read, &mut changes, &mut findings);
     }
     lock(analysis, policy, read, &mut changes, &mut findings);
     if !analysis.inventory.unresolved.is_empty() {
@@ -152,7 +160,8 @@ pub fn plan(analysis: &Analysis, policy: &Policy, read: &dyn Fn(&str) -> Option<
     Plan::new(changes, order, findings)
 }
 
-/// The lock as it will be once the other changes are written: every route that the policy closes is guarded.
+/// The lock as it will be once the other changes are written: every route that the policy closes is guarded, where
+/// guards are written.
 fn lock(
     analysis: &Analysis,
     policy: &Policy,
@@ -161,7 +170,8 @@ fn lock(
     findings: &mut Vec<Diagnostic>,
 ) {
     let mut inventory = analysis.inventory.clone();
-    for app in &mut inventory.apps {
+    let is_written = |app: &&mut App| frameworks::find(&app.framework).is_some_and(|it| it.emission.is_some());
+    for app in inventory.apps.iter_mut().filter(is_written) {
         let resolution = policy.resolve(&app.routes);
         let is_public: Vec<bool> =
             resolution.routes.iter().map(|it| it.rule.is_some_and(|rule| rule.access.admits_strangers())).collect();
@@ -185,7 +195,7 @@ fn lock(
 
 fn manifests(
     app: &App,
-    framework: &frameworks::Framework,
+    emission: &frameworks::Emission,
     policy: &Policy,
     read: &dyn Fn(&str) -> Option<String>,
     changes: &mut BTreeMap<String, Change>,
@@ -200,11 +210,11 @@ fn manifests(
     let path = at("package.json");
     match read(&path) {
         None => findings.push(
-            Diagnostic::new("DW3008", format!("there is no `{path}` to add `{}` to", framework.sdk.0))
+            Diagnostic::new("DW3008", format!("there is no `{path}` to add `{}` to", emission.sdk.0))
                 .at(Location::file(path))
                 .help("make one with your package manager, then plan again"),
         ),
-        Some(text) => match manifest::package_json(&text, framework.sdk, framework.replaced) {
+        Some(text) => match manifest::package_json(&text, emission.sdk, emission.replaced) {
             Ok(after) => change(path, Some(text), after, "the official Clerk package"),
             Err(error) => findings.push(
                 Diagnostic::new("DW3008", format!("`{path}` can't be edited: {error}"))

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use doorward::decide::{Caller, Demand, decide};
 use doorward::diagnostic::{Diagnostic, Severity};
 use doorward::inventory::RouteId;
-use doorward::path::{PathTemplate, Segment};
+use doorward::path::{PathTemplate, Piece, Segment};
 use doorward::policy::{Access, Bind, BindSource, Expect as Pinned, Persona, Policy};
 use doorward_emulator::{Fault, Forge, Identity, Signer, TokenClass, default_personas, persona_for};
 use serde_json::{Map, Value};
@@ -558,6 +558,13 @@ fn render(template: &PathTemplate, params: &BTreeMap<String, String>) -> String 
             Segment::Param { prefix, name, suffix } => {
                 format!("{}{}{}", percent_encode(prefix), value(name), percent_encode(suffix))
             }
+            Segment::Mixed(pieces) => pieces
+                .iter()
+                .map(|piece| match piece {
+                    Piece::Text(text) => percent_encode(text),
+                    Piece::Value(name) => value(name),
+                })
+                .collect(),
             Segment::CatchAll(name) => value(name),
         })
         .collect();
@@ -664,14 +671,7 @@ fn matches(template: &PathTemplate, path: &str) -> bool {
             return true;
         }
         let Some(part) = parts.next() else { return false };
-        let fits = match segment {
-            Segment::Literal(text) => text == part,
-            Segment::Param { prefix, suffix, .. } => {
-                part.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.ends_with(suffix.as_str()))
-            }
-            Segment::CatchAll(_) => true,
-        };
-        if !fits {
+        if !segment.matches(part) {
             return false;
         }
     }

@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use doorward::decide::{Caller, Decision, Demand, decide};
 use doorward::diagnostic::Severity;
-use doorward::inventory::{Guard, Method, Route, RouteId};
+use doorward::inventory::{Method, Route};
 use doorward::policy::{Access, Bind, BindSource, ClerkConfig, Cors, Expect, Persona, Policy};
 use doorward::principal::{Organization, Principal, with_org_prefix};
 use doorward::token::{AuthorizedParties, KeySet, Rules, Timestamp, Unverified, bearer};
@@ -308,17 +308,7 @@ fn owner() -> Bind {
 
 fn targets() -> Vec<Target> {
     let target = |id: &str, access: Access, bind: Vec<Bind>, hide| {
-        let id: RouteId = id.parse().unwrap();
-        let route = Route {
-            method: Method::new(id.method.as_str()),
-            path: id.path.clone(),
-            file: "server.js".into(),
-            line: 1,
-            chain: Vec::new(),
-            guard: Guard::open(),
-            params: id.path.params().map(str::to_owned).collect(),
-            id,
-        };
+        let route = Route::new(id.parse().unwrap(), "server.js", 1);
         Target { route, access, bind, hide }
     };
     let admin = || Access::role("admin").unwrap();

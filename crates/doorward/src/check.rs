@@ -225,24 +225,9 @@ mod tests {
     fn inventory(routes: Vec<(&str, Guard)>) -> Inventory {
         let routes = routes.into_iter().map(|(id, guard)| {
             let id: RouteId = id.parse().unwrap();
-            Route {
-                method: id.method.clone(),
-                path: id.path.clone(),
-                id,
-                file: "a.js".into(),
-                line: 3,
-                chain: vec![],
-                guard,
-                params: vec![],
-            }
+            Route { guard, ..Route::new(id, "a.js", 3) }
         });
-        let app = App {
-            name: "a".into(),
-            root: ".".into(),
-            framework: "express".into(),
-            version: None,
-            routes: routes.collect(),
-        };
+        let app = App { routes: routes.collect(), ..App::new("a", ".", "express") };
         Inventory { apps: vec![app], unresolved: Vec::new() }
     }
 

@@ -3,6 +3,7 @@
 //! The inventory is what `discover` finds and what a policy is judged against. It holds facts only; whether a fact
 //! is right is decided elsewhere.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::path::PathTemplate;
 use crate::policy::Access;
+use crate::shape::Shape;
 
 /// An HTTP method, or every method at once (`ALL`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +21,9 @@ pub struct Method(String);
 impl Method {
     /// Every method. Express's `app.all` and handlers given to `app.use` answer to it.
     pub const ALL: &'static str = "ALL";
+
+    /// A WebSocket, which no plain request reaches.
+    pub const WEBSOCKET: &'static str = "WEBSOCKET";
 
     /// Takes any spelling; methods are compared in upper case, as every router we know does.
     #[must_use]
@@ -136,6 +141,24 @@ pub struct App {
     pub version: Option<String>,
     /// The routes in order of registration.
     pub routes: Vec<Route>,
+    /// The named schemas that the routes' shapes refer to, each a JSON Schema.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub schemas: BTreeMap<String, serde_json::Value>,
+}
+
+impl App {
+    /// An application without routes.
+    #[must_use]
+    pub fn new(name: impl Into<String>, root: impl Into<String>, framework: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            root: root.into(),
+            framework: framework.into(),
+            version: None,
+            routes: Vec::new(),
+            schemas: BTreeMap::new(),
+        }
+    }
 }
 
 /// One method on one path, and the code that answers it.
@@ -157,14 +180,79 @@ pub struct Route {
     pub guard: Guard,
     /// The path's parameters.
     pub params: Vec<String>,
+    /// How the route came to be, outermost first: each mount, prefix and middleware, and the handler last.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub trace: Vec<Step>,
+    /// What it takes and gives, as far as the source declares it.
+    #[serde(skip_serializing_if = "Shape::is_empty", default)]
+    pub shape: Shape,
 }
 
 impl Route {
+    /// A route that was registered in `file` at `line`, with nothing known about it yet: open, and without a history.
+    ///
+    /// ```
+    /// use doorward::inventory::Route;
+    ///
+    /// let route = Route::new("GET /orgs/{orgId}".parse().unwrap(), "src/orgs.ts", 12);
+    /// assert_eq!(route.params, ["orgId"]);
+    /// ```
+    #[must_use]
+    pub fn new(id: RouteId, file: impl Into<String>, line: u32) -> Self {
+        Self {
+            method: id.method.clone(),
+            path: id.path.clone(),
+            file: file.into(),
+            line,
+            chain: Vec::new(),
+            guard: Guard::open(),
+            params: id.path.params().map(str::to_owned).collect(),
+            trace: Vec::new(),
+            shape: Shape::default(),
+            id,
+        }
+    }
+
     /// Where the route is registered.
     #[must_use]
     pub fn location(&self) -> Location {
         Location { file: self.file.clone(), line: self.line, column: 1 }
     }
+}
+
+/// One part of how a route came to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// What it is.
+    pub kind: StepKind,
+    /// As the source calls it: `app.use("/api", users)`, `requireAuth()`, `listUsers`. Never with arguments that may
+    /// hold secrets.
+    pub text: String,
+    /// The part of the path it adds, if it adds one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub path: Option<String>,
+    /// The file, relative to the tree.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+/// What a [`Step`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepKind {
+    /// The application is made.
+    App,
+    /// A router, blueprint, plugin, module or sub-application is mounted.
+    Mount,
+    /// Something sets a prefix for all that follows: a router's own, a setting, a folder.
+    Prefix,
+    /// Something runs before the handler.
+    Middleware,
+    /// The registration itself.
+    Route,
+    /// The code that answers.
+    Handler,
 }
 
 /// What the source says about a route's protection.

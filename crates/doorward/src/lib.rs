@@ -19,4 +19,5 @@ pub mod path;
 pub mod policy;
 pub mod principal;
 pub mod secret;
+pub mod shape;
 pub mod token;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use doorward::inventory::{App, RouteId};
 use doorward::policy::{Policy, Rule};
 
-use crate::js::program::Program;
+use crate::js;
 use crate::model::AppSource;
 use crate::plan::Emitted;
 use crate::project::{Found, Package};
@@ -16,10 +16,23 @@ use crate::project::{Found, Package};
 pub(crate) struct Framework {
     /// Its id in inventories and policies.
     pub(crate) id: &'static str,
-    /// The package whose presence in a manifest, or import in a file, tells that it is used.
-    pub(crate) package: &'static str,
+    /// The packages whose presence in a manifest, or import in a file, tells that it is used. The first one's version
+    /// is the framework's.
+    pub(crate) packages: &'static [&'static str],
     /// Reads the apps of one package.
-    pub(crate) discover: fn(&Program, &Package) -> Found,
+    pub(crate) engine: Engine,
+    /// How its guards are written; `None` where doorward can only read so far.
+    pub(crate) emission: Option<Emission>,
+}
+
+/// A reader of one package, over its language's program.
+pub(crate) enum Engine {
+    /// JavaScript and TypeScript.
+    JavaScript(fn(&js::program::Program, &Package) -> Found),
+}
+
+/// What writing guards needs.
+pub(crate) struct Emission {
     /// The official package that is wired in, and the range of versions it needs.
     pub(crate) sdk: (&'static str, &'static str),
     /// Packages that the SDK replaces.

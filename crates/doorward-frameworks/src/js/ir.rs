@@ -2,18 +2,7 @@
 
 use std::sync::Arc;
 
-/// A byte range in a module's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(crate) struct Span {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-}
-
-impl Span {
-    pub(crate) fn range(self) -> std::ops::Range<usize> {
-        self.start..self.end
-    }
-}
+pub(crate) use crate::source::Span;
 
 /// One source file.
 #[derive(Debug, Default)]

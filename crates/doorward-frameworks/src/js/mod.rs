@@ -7,5 +7,6 @@
 pub(crate) mod eval;
 pub(crate) mod ir;
 pub(crate) mod lower;
+pub(crate) mod packages;
 pub(crate) mod program;
 pub(crate) mod value;

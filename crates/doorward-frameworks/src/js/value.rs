@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::ir::{Class, Function, Span};
+pub(crate) use crate::source::Place;
 
 /// Lists in source code are shorter; what makes longer ones is not followed.
 pub(crate) const MAX_ITEMS: usize = 5_000;
@@ -105,13 +106,6 @@ pub(crate) enum External {
     Global(Arc<str>),
     Member(Rc<External>, Arc<str>),
     Call(Rc<External>, Vec<Arg>, Place),
-}
-
-/// A place in the source: module and span.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(crate) struct Place {
-    pub(crate) module: usize,
-    pub(crate) span: Span,
 }
 
 /// One argument of a call.

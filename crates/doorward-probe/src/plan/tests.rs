@@ -1,21 +1,11 @@
-use doorward::inventory::{Guard, GuardSeen, Method, Route};
+use doorward::inventory::{GuardSeen, Route};
 use doorward::policy::{AppConfig, ClerkConfig, Cors};
 
 use super::*;
 use crate::case::cases;
 
 pub(crate) fn target(id: &str, access: Access) -> Target {
-    let id: RouteId = id.parse().unwrap();
-    let route = Route {
-        method: Method::new(id.method.as_str()),
-        path: id.path.clone(),
-        file: "server.js".into(),
-        line: 1,
-        chain: Vec::new(),
-        guard: Guard::open(),
-        params: id.path.params().map(str::to_owned).collect(),
-        id,
-    };
+    let route = Route::new(id.parse().unwrap(), "server.js", 1);
     Target { route, access, bind: Vec::new(), hide: false }
 }
 

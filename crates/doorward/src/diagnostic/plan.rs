@@ -118,4 +118,10 @@ pub(super) static CODES: &[Code] = &[
         severity: Warning,
         story: "The route has a guard that is not Clerk's, and the plan puts a Clerk guard next to it: callers have to satisfy both. Take the old guard away if Clerk replaces it. If its callers are machines with a key and no Clerk session, make the route public with a reason, and the old guard alone decides.",
     },
+    Code {
+        id: "DW3020",
+        title: "guards of this framework are not written yet",
+        severity: Warning,
+        story: "doorward reads this framework's routes and judges them by the policy, but does not write guards for it yet. Nothing of this app is changed by the plan. Write the guards by hand in the framework's own way; `doorward check` compares them with the policy, and `doorward verify` attacks the running server as it does any other.",
+    },
 ];

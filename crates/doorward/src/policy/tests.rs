@@ -1,18 +1,8 @@
 use super::*;
-use crate::inventory::{App, Guard, Route};
+use crate::inventory::{App, Route};
 
 fn route(id: &str) -> Route {
-    let id: RouteId = id.parse().unwrap();
-    Route {
-        method: id.method.clone(),
-        path: id.path.clone(),
-        params: id.path.params().map(str::to_owned).collect(),
-        id,
-        file: "src/app.ts".into(),
-        line: 7,
-        chain: Vec::new(),
-        guard: Guard::open(),
-    }
+    Route::new(id.parse().unwrap(), "src/app.ts", 7)
 }
 
 /// Parses `body` under a version line; expects these codes at these lines of the file.
@@ -136,7 +126,7 @@ fn a_proposal_is_a_valid_policy_that_names_every_route_and_opens_only_what_was_c
     .iter()
     .map(|id| route(id))
     .collect();
-    let app = App { name: "orders api".into(), root: ".".into(), framework: "express".into(), version: None, routes };
+    let app = App { routes, ..App::new("orders api", ".", "express") };
     for public in [vec![], vec!["GET /health".to_owned()]] {
         let answers = Answers::from([("public-routes".to_owned(), public.clone())]);
         let proposal = propose(&app, &answers);

@@ -3,15 +3,13 @@
 mod discover;
 mod emit;
 
-use super::Framework;
+use super::{Emission, Engine, Framework};
 
 pub(crate) static FRAMEWORK: Framework = Framework {
     id: "express",
-    package: "express",
-    discover: discover::discover,
-    sdk: emit::PACKAGE,
-    replaced: emit::REPLACED,
-    emit: emit::emit,
+    packages: &["express"],
+    engine: Engine::JavaScript(discover::discover),
+    emission: Some(Emission { sdk: emit::PACKAGE, replaced: emit::REPLACED, emit: emit::emit }),
 };
 
 /// The methods a router has a function for, in lower case.

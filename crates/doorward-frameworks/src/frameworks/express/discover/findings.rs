@@ -8,8 +8,8 @@ use doorward::inventory::GuardState;
 use super::host::{Layer, LayerKind};
 use super::{Reader, parts};
 use super::{flow, guards};
+use crate::js;
 use crate::js::value::{Place, Value};
-use crate::project;
 use crate::walk::printable;
 
 pub(super) fn collect(reader: &mut Reader<'_>, roots: &[usize]) {
@@ -22,7 +22,7 @@ pub(super) fn collect(reader: &mut Reader<'_>, roots: &[usize]) {
 }
 
 fn report(reader: &mut Reader<'_>, place: Place, diagnostic: Diagnostic) {
-    let location = project::location(reader.program, place);
+    let location = js::packages::location(reader.program, place);
     reader.found.source.findings.push(diagnostic.at(location));
 }
 

@@ -8,10 +8,10 @@ use doorward::path::PathTemplate;
 use super::super::{HARMLESS, SERVES_PAGES};
 use super::host::{Kind, Layer, LayerKind};
 use super::{Before, Part, Reader, callee, flow, guards, one_line, sheltered};
+use crate::js;
 use crate::js::eval::{Branch, Site as CallSite};
 use crate::js::ir::{self, ExprKind, Key, Span, StmtKind};
 use crate::js::value::Value;
-use crate::project;
 use crate::walk::printable;
 
 impl Reader<'_> {
@@ -84,7 +84,7 @@ impl Reader<'_> {
                     printable(&name)
                 ),
             )
-            .at(project::location(self.program, place))
+            .at(js::packages::location(self.program, place))
             .help("mount it, delete it, or ignore this if it is mounted in a way doorward reports elsewhere");
             self.found.loose.push((place, diagnostic));
         }

@@ -24,12 +24,13 @@ use self::flow::Flow;
 use self::guards::Verdict;
 use self::host::{Express, Kind, Layer, LayerKind};
 use super::SERVES_PAGES;
+use crate::js;
 use crate::js::eval::{Branch, Eval, Problem};
 use crate::js::ir::Span;
 use crate::js::program::Program;
 use crate::js::value::{Arg, Closure, External, Place, Value};
 use crate::model::{HandlerKind, Site};
-use crate::project::{self, Found, Package};
+use crate::project::{Found, Package};
 use crate::walk::printable;
 
 /// No program a person wrote mounts routers this often, or has this many routes.
@@ -58,7 +59,7 @@ pub(crate) fn discover(program: &Program, package: &Package) -> Found {
         }
     }
     found.read = eval.read();
-    found.unresolved.extend(eval.problems.iter().map(|it| project::problem(program, it)));
+    found.unresolved.extend(eval.problems.iter().map(|it| js::packages::problem(program, it)));
     let major = package.version.as_deref().map_or(5, major);
     let mut reader = Reader {
         program,
@@ -176,7 +177,7 @@ impl Reader<'_> {
     }
 
     fn location(&self, module: usize, span: Span) -> Location {
-        project::location(self.program, Place { module, span })
+        js::packages::location(self.program, Place { module, span })
     }
 
     fn text(&self, module: usize, span: Span) -> String {
@@ -208,7 +209,7 @@ impl Reader<'_> {
         if self.walks > MAX_WALKS || self.found.routes.len() > MAX_ROUTES {
             if let Some(made) = self.eval.host.made.get(object) {
                 let problem = Problem::TooComplex(made.place);
-                self.tell(project::problem(self.program, &problem));
+                self.tell(js::packages::problem(self.program, &problem));
             }
             return;
         }
@@ -351,7 +352,7 @@ impl Reader<'_> {
             let place = Place { module: layer.site.module, span: part.span };
             if self.judge(&part.value, &text, place).state == GuardState::Guarded {
                 let name = self.shown(&part.value, &text);
-                let place = project::location(self.program, place);
+                let place = js::packages::location(self.program, place);
                 self.found.source.findings.push(
                     Diagnostic::new("DW2111", format!("`{name}` comes after the handler that answers, and never runs"))
                         .at(place)
@@ -436,7 +437,7 @@ impl Reader<'_> {
 
     /// Tells of a handler that answers before any guard has run.
     fn tell_of_answers(&mut self, name: &str, place: Place) {
-        let place = project::location(self.program, place);
+        let place = js::packages::location(self.program, place);
         self.found.source.findings.push(
             Diagnostic::new("DW2113", format!("`{name}` answers some requests itself, before any guard has run"))
                 .at(place)
@@ -628,9 +629,7 @@ impl Reader<'_> {
             return;
         }
         self.seen.insert(key, self.found.routes.len());
-        let params = id.path.params().map(str::to_owned).collect();
-        let (method, path) = (id.method.clone(), id.path.clone());
-        self.found.routes.push(Route { id: id.clone(), method, path, file: file.clone(), line, chain, guard, params });
+        self.found.routes.push(Route { chain, guard, ..Route::new(id.clone(), file.clone(), line) });
         if let Some(site) = self.sites.get(&place).and_then(|at| self.found.source.sites.get_mut(*at)) {
             site.routes.push(id);
             return;
@@ -662,7 +661,7 @@ impl Reader<'_> {
             if guard.anything || !too_late {
                 continue;
             }
-            let place = project::location(self.program, guard.place);
+            let place = js::packages::location(self.program, guard.place);
             self.found.source.findings.push(
                 Diagnostic::new("DW2111", format!("`{}` runs after every route it could protect", guard.name))
                     .at(place)
