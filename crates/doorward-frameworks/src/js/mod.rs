@@ -4,7 +4,10 @@
 //! be known without running it. It knows nothing about any framework: values of packages stay symbolic, and a
 //! [`Host`](eval::Host) says what calling them means.
 
+pub(crate) mod ask;
 pub(crate) mod eval;
+pub(crate) mod flow;
+pub(crate) mod guards;
 pub(crate) mod ir;
 pub(crate) mod lower;
 pub(crate) mod packages;

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use doorward::diagnostic::Diagnostic;
 use doorward::path::PathTemplate;
 
-use super::super::{HARMLESS, SERVES_PAGES};
+use super::super::SERVES_PAGES;
 use super::host::{Kind, Layer, LayerKind};
 use super::{Before, Part, Reader, callee, flow, guards, one_line, sheltered};
 use crate::js;
 use crate::js::eval::{Branch, Site as CallSite};
+use crate::js::guards::HARMLESS;
 use crate::js::ir::{self, ExprKind, Key, Span, StmtKind};
 use crate::js::value::Value;
 use crate::walk::printable;

@@ -5,8 +5,6 @@
 //! before.
 
 mod findings;
-mod flow;
-mod guards;
 mod host;
 mod leftovers;
 mod paths;
@@ -20,12 +18,12 @@ use doorward::diagnostic::{Diagnostic, Location};
 use doorward::inventory::{Guard, GuardSeen, GuardState, Method, Route, RouteId};
 use doorward::path::{PathTemplate, Segment};
 
-use self::flow::Flow;
-use self::guards::Verdict;
 use self::host::{Express, Kind, Layer, LayerKind};
 use super::SERVES_PAGES;
 use crate::js;
 use crate::js::eval::{Branch, Eval, Problem};
+use crate::js::flow::{self, Flow};
+use crate::js::guards::{self, Verdict};
 use crate::js::ir::Span;
 use crate::js::program::Program;
 use crate::js::value::{Arg, Closure, External, Place, Value};
@@ -390,7 +388,7 @@ impl Reader<'_> {
     /// A handler that says 404 and nothing else is what remains when no route matched.
     #[expect(clippy::unused_self, reason = "asked like everything else about a handler")]
     fn only_not_found(&self, closure: &Closure) -> bool {
-        flow::flow(None, closure).only_not_found()
+        flow::flow::<Express>(None, closure).only_not_found()
     }
 
     /// Whether a function given to `use` answers whatever reaches it.

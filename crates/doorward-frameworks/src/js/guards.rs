@@ -1,18 +1,66 @@
-//! What a middleware does to strangers.
+//! What a middleware does to strangers, in any framework of JavaScript.
 
 use std::collections::HashSet;
 use std::rc::Rc;
 
 use doorward::inventory::{GuardAsk, GuardState};
-use doorward::policy::{Access, Bind, BindSource, OWNER_CLAIMS};
 
-use super::super::HARMLESS;
-use super::host::Express;
-use crate::js::eval::Eval;
+use super::ask::ask;
+use crate::js::eval::{Eval, Host};
 use crate::js::ir::{self, Expr, ExprKind, Function, Key, Pattern, Span};
 use crate::js::program::Program;
 use crate::js::value::{Closure, External, Place, Value};
 use crate::model::HandlerKind;
+
+/// Packages whose middleware never keeps anybody out.
+pub(crate) static HARMLESS: &[&str] = &[
+    "express",
+    "cors",
+    "helmet",
+    "morgan",
+    "compression",
+    "body-parser",
+    "cookie-parser",
+    "cookie-session",
+    "express-session",
+    "multer",
+    "express-rate-limit",
+    "express-slow-down",
+    "method-override",
+    "serve-static",
+    "serve-favicon",
+    "response-time",
+    "connect-timeout",
+    "express-validator",
+    "celebrate",
+    "express-fileupload",
+    "express-mongo-sanitize",
+    "xss-clean",
+    "hpp",
+    "pino-http",
+    "express-pino-logger",
+    "express-winston",
+    "winston",
+    "connect-flash",
+    "express-http-context",
+    "express-request-id",
+    "express-useragent",
+    "i18n",
+    "i18next-http-middleware",
+    "errorhandler",
+    "express-status-monitor",
+    "express-prom-bundle",
+    "prom-client",
+    "csurf",
+    "lusca",
+    "nocache",
+    "connect-mongo",
+    "express-async-handler",
+    "cls-rtracer",
+    "zod-express-middleware",
+    "express-zod-api",
+    "on-finished",
+];
 
 /// What is known about one handler.
 #[derive(Debug, Clone)]
@@ -59,7 +107,7 @@ pub(crate) struct Body {
 }
 
 /// Judges one handler value.
-pub(crate) fn judge(eval: &mut Eval<Express>, program: &Program, value: &Value, text: &str) -> Verdict {
+pub(crate) fn judge<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Value, text: &str) -> Verdict {
     match value {
         Value::External(external) => external_verdict(external, text),
         Value::Function(closure) => {
@@ -131,7 +179,8 @@ fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {
         }
         // It lets everybody in, so it is no guard; but a guard takes its place.
         ("@clerk/clerk-sdk-node", "ClerkExpressWithAuth") if called => verdict.kind = HandlerKind::Deprecated,
-        ("@clerk/express" | "@clerk/clerk-sdk-node" | "doorward", _) => {}
+        // Attaching Clerk protects nothing, in any framework.
+        (package, _) if package.starts_with("@clerk/") || package == "doorward" => {}
         ("passport", "authenticate" | "authorize") if called => verdict.state = GuardState::Guarded,
         ("express-jwt", _) if called => verdict.state = lenient(external, "credentialsRequired"),
         (
@@ -193,74 +242,6 @@ pub(crate) fn sounds_like_auth(text: &str) -> bool {
         && (!text.contains("author") || text.contains("authori"))
 }
 
-/// The argument of a doorward guard.
-pub(crate) fn ask(value: &Value) -> Option<GuardAsk> {
-    match value {
-        Value::Str(text) => {
-            let access = match &*text.text {
-                "signed-in" => Access::SignedIn,
-                "optional" => Access::Optional,
-                "webhook" => Access::Webhook,
-                _ => return None,
-            };
-            Some(GuardAsk { access, bind: Vec::new(), hide: false })
-        }
-        Value::Object(object) => {
-            let access = access(value, 0).unwrap_or(Access::SignedIn);
-            let known = ["role", "permission", "feature", "plan", "any", "all", "signedIn"];
-            let named = object.props.borrow().iter().filter(|(key, _)| known.contains(&&**key)).count();
-            if named > 1 || (named == 1 && object.get("signedIn").is_none() && access == Access::SignedIn) {
-                return None;
-            }
-            let hide = matches!(object.get("hide"), Some(Value::Bool(true)));
-            let mut bind = Vec::new();
-            if let Some(Value::Object(pairs)) = object.get("bind") {
-                for (param, claim) in pairs.props.borrow().iter() {
-                    let claim = claim.as_str().filter(|it| OWNER_CLAIMS.contains(it))?;
-                    bind.push(Bind { source: BindSource::Param(param.to_string()), claim: claim.to_owned() });
-                }
-            }
-            Some(GuardAsk { access, bind, hide })
-        }
-        _ => None,
-    }
-}
-
-fn access(value: &Value, depth: usize) -> Option<Access> {
-    let object = match value {
-        _ if depth > 8 => return None,
-        Value::Object(object) => object,
-        Value::Str(text) if &*text.text == "signed-in" => return Some(Access::SignedIn),
-        _ => return None,
-    };
-    let text = |name: &str| object.get(name).and_then(|it| it.as_str().map(str::to_owned));
-    let list = |name: &str| match object.get(name) {
-        Some(Value::Array(array)) => {
-            array.items.borrow().iter().map(|it| access(it, depth + 1)).collect::<Option<Vec<_>>>()
-        }
-        _ => None,
-    };
-    if let Some(name) = text("role") {
-        return Access::role(&name).ok();
-    }
-    if let Some(name) = text("permission") {
-        return Access::permission(&name).ok();
-    }
-    if let Some(name) = text("feature") {
-        return Access::feature(&name).ok();
-    }
-    if let Some(name) = text("plan") {
-        return Access::plan(&name).ok();
-    }
-    if let Some(of) = list("any") {
-        return Access::any(of).ok();
-    }
-    if let Some(of) = list("all") {
-        return Access::all(of).ok();
-    }
-    matches!(object.get("signedIn"), Some(Value::Bool(true))).then_some(Access::SignedIn)
-}
-
 const CREDENTIALS: &[&str] = &[
     "authorization",
     "jwt",
@@ -293,8 +274,8 @@ fn is_selector(expr: &Expr, request: &str) -> bool {
 }
 
 /// Reads a function's body, and those of the project's functions it calls.
-pub(crate) fn scan(
-    eval: &mut Eval<Express>,
+pub(crate) fn scan<H: Host>(
+    eval: &mut Eval<H>,
     closure: &Rc<Closure>,
     body: &mut Body,
     seen: &mut HashSet<*const Function>,
@@ -462,12 +443,12 @@ fn note_word(body: &mut Body, word: &str) {
     }
 }
 
-pub(super) fn says_unauthorized(name: &str) -> bool {
+pub(crate) fn says_unauthorized(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     ["unauthorized", "unauthorised", "forbidden", "unauthenticated", "accessdenied"].iter().any(|it| lower.contains(it))
 }
 
-pub(super) fn last_name(expr: &Expr) -> Option<&str> {
+pub(crate) fn last_name(expr: &Expr) -> Option<&str> {
     match &expr.kind {
         ExprKind::Name(name) | ExprKind::Member(_, Key::Name(name)) => Some(name),
         _ => None,
@@ -475,7 +456,7 @@ pub(super) fn last_name(expr: &Expr) -> Option<&str> {
 }
 
 /// The value of a name or a chain of members, as the function sees it, without running anything.
-pub(super) fn resolve(eval: &mut Eval<Express>, expr: &Expr, closure: &Closure) -> Value {
+pub(crate) fn resolve<H: Host>(eval: &mut Eval<H>, expr: &Expr, closure: &Closure) -> Value {
     match &expr.kind {
         ExprKind::Name(name) => match closure.scope.lookup(name) {
             Some(_) => eval.lookup(&closure.scope, name, closure.module),

@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 
 use super::guards::{last_name, resolve, says_unauthorized};
-use super::host::Express;
-use crate::js::eval::Eval;
+use crate::js::eval::{Eval, Host};
 use crate::js::ir::{self, Expr, ExprKind, Function, Key, Pattern};
 use crate::js::value::{Closure, Value};
 
@@ -48,7 +47,7 @@ impl Flow {
 }
 
 /// What becomes of the requests `closure` is given. Without an evaluator, only its own text is read.
-pub(crate) fn flow(eval: Option<&mut Eval<Express>>, closure: &Closure) -> Flow {
+pub(crate) fn flow<H: Host>(eval: Option<&mut Eval<H>>, closure: &Closure) -> Flow {
     let function = &closure.function;
     let name = |at: usize| function.param_name(at).map(str::to_owned);
     let (request, response, next) = (name(0), name(1), name(2));
@@ -77,8 +76,8 @@ pub(crate) fn flow(eval: Option<&mut Eval<Express>>, closure: &Closure) -> Flow 
     walk.flow
 }
 
-struct FlowWalk<'a, 'e, 'p> {
-    eval: Option<&'e mut Eval<'p, Express>>,
+struct FlowWalk<'a, 'e, 'p, H> {
+    eval: Option<&'e mut Eval<'p, H>>,
     closure: &'a Closure,
     request: Option<String>,
     response: Option<String>,
@@ -94,7 +93,7 @@ struct FlowWalk<'a, 'e, 'p> {
     preflight: bool,
 }
 
-impl FlowWalk<'_, '_, '_> {
+impl<H: Host> FlowWalk<'_, '_, '_, H> {
     /// `refusing`: the status is that of an error already.
     fn block(&mut self, statements: &[ir::Stmt], mut refusing: bool) {
         if self.depth > 200 {
