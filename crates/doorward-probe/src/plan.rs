@@ -160,7 +160,7 @@ pub fn plan(targets: &[Target], policy: &Policy, cases: &[Case], signer: &Signer
 /// One route of each distinct guard, preferably one that changes nothing.
 fn representatives(targets: &[Target]) -> HashSet<usize> {
     let mut chosen: HashMap<String, usize> = HashMap::new();
-    for (at, target) in targets.iter().enumerate() {
+    for (at, target) in targets.iter().enumerate().filter(|(_, target)| !target.is_websocket()) {
         // Guards of the same name may be others: `requireAuth` of Clerk and `requireAuth` of a file of the project.
         let seen = target.route.guard.by.iter();
         let by: Vec<_> = seen.map(|seen| (seen.name.as_str(), seen.origin.as_str(), seen.file.as_str())).collect();
@@ -234,11 +234,17 @@ impl<'a> Planner<'a> {
     }
 
     fn untested(&self) -> Option<String> {
+        if self.target.is_websocket() {
+            return Some("WebSockets are not attacked; no plain request reaches them".to_owned());
+        }
         let needed = self.target.access.needs_session() && self.granted.is_none();
         needed.then(|| format!("no persona meets `{}`; add one to the policy", self.target.access))
     }
 
     fn applies(&self, case: &Case, full: bool) -> bool {
+        if self.target.is_websocket() {
+            return false;
+        }
         let Target { access, bind, .. } = self.target;
         let binds = |claims: &[&str]| bind.iter().any(|bind| claims.contains(&bind.claim.as_str()));
         let leaves = access.leaves();

@@ -1,6 +1,6 @@
 //! What is to be proved of one route.
 
-use doorward::inventory::Route;
+use doorward::inventory::{Method, Route};
 use doorward::policy::{Access, Bind, Rule};
 
 /// A route and the rule in force on it.
@@ -26,5 +26,10 @@ impl Target {
             bind: rule.map_or_else(Vec::new, |rule| rule.bind.clone()),
             hide: rule.is_some_and(|rule| rule.hide),
         }
+    }
+
+    /// Whether only an upgraded connection reaches it.
+    pub(crate) fn is_websocket(&self) -> bool {
+        self.route.method.as_str() == Method::WEBSOCKET
     }
 }

@@ -104,6 +104,14 @@ fn a_spelling_may_be_the_path_of_an_open_route() {
 }
 
 #[test]
+fn a_websocket_is_untested_and_the_route_beside_it_is_not() {
+    let targets = [target("WEBSOCKET /live", Access::SignedIn), target("GET /live", Access::SignedIn)];
+    let (plan, _) = planned(&targets, &PlanOptions::default());
+    assert!(plan.routes[0].untested.is_some() && ids(&plan, 0).is_empty());
+    assert!(plan.routes[1].untested.is_none() && !ids(&plan, 1).is_empty());
+}
+
+#[test]
 fn a_rule_nobody_meets_is_untested() {
     let nobody = Access::all(vec![Access::role("admin").unwrap(), Access::role("member").unwrap()]).unwrap();
     let (plan, _) = planned(&[target("GET /x", nobody)], &PlanOptions::default());
