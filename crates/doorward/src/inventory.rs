@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::diagnostic::{Diagnostic, Location};
+use crate::facts::Facts;
 use crate::path::PathTemplate;
 use crate::policy::Access;
 use crate::shape::Shape;
@@ -144,6 +145,9 @@ pub struct App {
     /// The named schemas that the routes' shapes refer to, each a JSON Schema.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub schemas: BTreeMap<String, serde_json::Value>,
+    /// Versions, tools, settings and variables of the project around it.
+    #[serde(default)]
+    pub facts: Facts,
 }
 
 impl App {
@@ -157,6 +161,7 @@ impl App {
             version: None,
             routes: Vec::new(),
             schemas: BTreeMap::new(),
+            facts: Facts::default(),
         }
     }
 }

@@ -14,6 +14,7 @@
 pub mod check;
 pub mod decide;
 pub mod diagnostic;
+pub mod facts;
 pub mod inventory;
 pub mod path;
 pub mod policy;

@@ -151,4 +151,65 @@ codes! {
     "A middleware, or a callback of `param`, answers some requests itself and passes the others on. It runs before the \
      guards of the routes behind it, so what it answers is given to anybody. Put a guard in front of it, or make a route of \
      what it answers, which can then be guarded."
+
+    "DW2301" Critical "a Clerk secret is in a file that is shared"
+    "The file is tracked by git, or nothing keeps it from being committed, and it holds a secret of Clerk's. Whoever gets \
+     the repository, a copy of it or an image built from it can act as your backend. Replace the secret in Clerk's \
+     dashboard first, because history remembers it, then take it out of the file and list the file in .gitignore."
+
+    "DW2302" Critical "a secret under a name that is published"
+    "Bundlers write every variable whose name has their public prefix, such as `NEXT_PUBLIC_` or `VITE_`, into files that \
+     browsers load. A secret under such a name is readable by every visitor, whether it is in git or not. Give the variable \
+     a name without the prefix, read it on the server only, and replace the secret in Clerk's dashboard."
+
+    "DW2303" Error "what looks like a webhook secret is in a file that is shared"
+    "Secrets that begin with `whsec_` sign the webhooks of Clerk and of others who use Svix. Whoever has one can send events \
+     that your server believes, such as a new user or a new role. Roll the secret where it was made, and read it from the \
+     environment."
+
+    "DW2304" Critical "a private key stands where Clerk's public key belongs"
+    "Tokens are checked with Clerk's public key; no server of yours needs a private one for that, and Clerk never gives its \
+     own away. The key that was pasted belongs to something else, is in the wrong place, and can be read by whoever reads \
+     the file. Take it out, replace it where it is used, and copy the JWKS public key from Clerk's dashboard."
+
+    "DW2305" Warning "an environment file that holds secrets by name is not ignored"
+    "The file declares variables for Clerk's secrets and can be committed, or is. Sooner or later somebody fills in a real \
+     key and commits it. List the file in .gitignore, and commit an example without values."
+
+    "DW2306" Warning "keys of different instances stand in one environment file"
+    "A secret key of one Clerk instance can't verify what another one issues: everybody is signed out, with a message about \
+     keys that helps nobody. Development keys also accept users that production does not know. Copy all keys of a file \
+     from the same instance."
+
+    "DW2307" Warning "a key is in a variable for another kind of key"
+    "A publishable key where a secret one belongs makes every call to Clerk fail, and some SDKs notice only when the first \
+     user signs in. Copy each key from its own field of Clerk's dashboard."
+
+    "DW2308" Warning "a production setting holds a key of a development instance"
+    "Development instances of Clerk have relaxed security: shared sign-in credentials, test users, and sessions carried in \
+     URLs. They are not meant to hold users of a live system. Use the keys of the production instance."
+
+    "DW2310" Error "a package is older than a security fix"
+    "A version of one of the packages that decide who gets in has a known hole, and a newer one closes it. Ranges in a \
+     manifest often allow the fix while the lock file still holds the old version. Update, and commit the lock file."
+
+    "DW2311" Warning "a package is older than a fix that matters"
+    "A version of one of the packages that decide who gets in misbehaves in a way that a newer one puts right. It is no \
+     hole, but it answers wrongly or fails. Update, and commit the lock file."
+
+    "DW2312" Warning "a package has been replaced"
+    "The package is deprecated, or goes on under another name. It gets no fixes any more, or only late ones. Move to the \
+     package that took its place; Clerk's upgrade guides list the changes."
+
+    "DW2313" Warning "a package looks like Clerk's and is not"
+    "Anybody may publish a package whose name says Clerk. This one was not written by Clerk, so nobody who knows the tokens \
+     checks what it accepts, and security fixes of the real packages do not reach it. Use the official package."
+
+    "DW2320" Warning "a lock file can't be read"
+    "The lock file tells which versions are really used. Without it, doorward goes by what is installed or asked for, and \
+     may miss a version with a known hole. Write it anew with your package manager."
+
+    "DW2321" Warning "a file was not searched for secrets"
+    "Every text file is searched for keys of Clerk's. This one could not be read, or is too large, so nothing is said about \
+     it. If it is yours, give doorward read access, or take it out of the tree."
 }

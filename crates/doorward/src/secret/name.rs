@@ -1,0 +1,42 @@
+//! Names of environment variables that tell whether a value may be seen by everybody.
+
+/// Prefixes of the variables that bundlers write into what browsers load, and whose they are.
+static PUBLIC_PREFIXES: &[(&str, &str)] = &[
+    ("NEXT_PUBLIC_", "Next.js"),
+    ("NUXT_PUBLIC_", "Nuxt"),
+    ("EXPO_PUBLIC_", "Expo"),
+    ("REACT_APP_", "Create React App"),
+    ("VUE_APP_", "Vue CLI"),
+    ("VITE_", "Vite"),
+    ("GATSBY_", "Gatsby"),
+    ("PUBLIC_", "Astro and SvelteKit"),
+];
+
+/// The prefix by which a variable is published, and the tool that publishes it.
+///
+/// ```
+/// use doorward::secret::public_prefix;
+/// assert_eq!(public_prefix("VITE_CLERK_PUBLISHABLE_KEY"), Some(("VITE_", "Vite")));
+/// assert_eq!(public_prefix("CLERK_SECRET_KEY"), None);
+/// ```
+#[must_use]
+pub fn public_prefix(name: &str) -> Option<(&'static str, &'static str)> {
+    PUBLIC_PREFIXES.iter().find(|(prefix, _)| name.starts_with(prefix)).copied()
+}
+
+/// Whether a variable of this name is meant to hold a secret of Clerk's.
+///
+/// The JWT key is none: it is the public half, whatever else its name suggests.
+///
+/// ```
+/// use doorward::secret::is_secret_name;
+/// assert!(is_secret_name("NEXT_PUBLIC_CLERK_SECRET_KEY"));
+/// assert!(!is_secret_name("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY"));
+/// assert!(!is_secret_name("CLERK_JWT_KEY"));
+/// ```
+#[must_use]
+pub fn is_secret_name(name: &str) -> bool {
+    let Some((_, rest)) = name.split_once("CLERK_") else { return false };
+    rest.contains("SECRET")
+        || ["API_KEY", "PLATFORM_API_KEY", "ENCRYPTION_KEY", "BACKEND_API_KEY", "PRIVATE_KEY"].contains(&rest)
+}
