@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use doorward::inventory::App;
 use doorward::policy::Policy;
 use doorward_frameworks::{Analysis, DiscoverOptions};
 
@@ -57,11 +58,14 @@ pub(crate) fn parse(text: &str) -> Result<Policy, Failure> {
 }
 
 /// The command that starts an app, as its manifest names it.
-pub(crate) fn start_command(project: &Project, app_root: &str) -> Option<String> {
-    let path = if app_root == "." || app_root.is_empty() {
+pub(crate) fn start_command(project: &Project, app: &App) -> Option<String> {
+    if !doorward_frameworks::runs_on_node(&app.framework) {
+        return None;
+    }
+    let path = if app.root == "." || app.root.is_empty() {
         "package.json".to_owned()
     } else {
-        format!("{app_root}/package.json")
+        format!("{}/package.json", app.root)
     };
     let manifest: serde_json::Value = serde_json::from_str(&project.read(&path).ok()??).ok()?;
     manifest.get("scripts")?.get("start")?.as_str()?;

@@ -83,7 +83,7 @@ fn key_like() -> String {
 fn a_folder_without_source_is_refused_with_a_way_out() {
     let empty = Tree::of(&[]);
     for verb in ["discover", "plan"] {
-        refused(&empty, &[verb], 2, &["no JavaScript or TypeScript source", "help:", "--root"]);
+        refused(&empty, &[verb], 2, &["no source in a language doorward reads", "help:", "--root"]);
     }
     for verb in ["check", "verify"] {
         refused(&empty, &[verb], 2, &["doorward.toml", "help:", "`doorward plan`"]);

@@ -124,8 +124,9 @@ pub fn plan(analysis: &Analysis, policy: &Policy, read: &dyn Fn(&str) -> Option<
     let mut changes = BTreeMap::new();
     let mut order = Vec::new();
     let mut findings = policy.unknown_apps(&analysis.inventory);
+    findings.extend(policy.stale(&analysis.inventory));
     for (app, source) in analysis.inventory.apps.iter().zip(&analysis.sources) {
-        let resolution = policy.resolve(&app.routes);
+        let resolution = policy.resolve(app);
         // A route without a rule is closed by this very plan, so here it is something to know, not an obstacle.
         findings.extend(resolution.findings.iter().cloned().map(|mut finding| {
             if finding.code == "DW1021" {
@@ -172,7 +173,7 @@ fn lock(
     let mut inventory = analysis.inventory.clone();
     let is_written = |app: &&mut App| frameworks::find(&app.framework).is_some_and(|it| it.emission.is_some());
     for app in inventory.apps.iter_mut().filter(is_written) {
-        let resolution = policy.resolve(&app.routes);
+        let resolution = policy.resolve(app);
         let is_public: Vec<bool> =
             resolution.routes.iter().map(|it| it.rule.is_some_and(|rule| rule.access.admits_strangers())).collect();
         for (route, is_public) in app.routes.iter_mut().zip(is_public) {

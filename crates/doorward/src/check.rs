@@ -36,7 +36,7 @@ impl Lock {
     #[must_use]
     pub fn new(inventory: &Inventory, policy: &Policy) -> Self {
         let apps = inventory.apps.iter().map(|app| {
-            let resolution = policy.resolve(&app.routes);
+            let resolution = policy.resolve(app);
             let routes = app.routes.iter().zip(&resolution.routes).map(|(route, effective)| {
                 let locked = LockedRoute {
                     file: route.file.clone(),
@@ -96,7 +96,7 @@ fn in_words(rule: &Rule) -> String {
 pub fn check(inventory: &Inventory, policy: &Policy, lock: Option<&Lock>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for app in &inventory.apps {
-        let resolution = policy.resolve(&app.routes);
+        let resolution = policy.resolve(app);
         for (route, effective) in app.routes.iter().zip(&resolution.routes) {
             if let Some(rule) = effective.rule {
                 findings.extend(compare(route, rule));
@@ -112,6 +112,7 @@ pub fn check(inventory: &Inventory, policy: &Policy, lock: Option<&Lock>) -> Vec
             finding
         }));
     }
+    findings.extend(policy.stale(inventory));
     findings.extend(policy.unknown_apps(inventory));
     if let Some(lock) = lock {
         drift(inventory, policy, lock, &mut findings);

@@ -1,6 +1,6 @@
 //! `doorward plan`: what would it take to lock them?
 
-use doorward::policy::{Answers, Policy, propose};
+use doorward::policy::{Answers, Policy, Proposed, propose};
 use doorward_frameworks::{Analysis, Plan};
 
 use crate::Outcome;
@@ -70,25 +70,19 @@ pub(crate) fn make(project: &Project, analysis: &Analysis, policy: &Policy) -> P
 }
 
 fn proposed(project: &Project, analysis: &Analysis, answers: &mut Answers, yes: bool) -> Result<String, Failure> {
-    let [app] = analysis.inventory.apps.as_slice() else {
-        let names: Vec<&str> = analysis.inventory.apps.iter().map(|app| app.root.as_str()).collect();
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("there are {} apps here, and a policy is proposed for one", names.len()),
-        )
-        .help(format!("run `doorward plan --root DIR` for each of: {}", names.join(", "))));
-    };
-    let first = propose(app, answers);
+    let starts: Vec<Option<String>> =
+        analysis.inventory.apps.iter().map(|app| project::start_command(project, app)).collect();
+    let apps: Vec<Proposed<'_>> = analysis
+        .inventory
+        .apps
+        .iter()
+        .zip(&starts)
+        .map(|(app, start)| Proposed { app, start: start.as_deref() })
+        .collect();
+    let first = propose(&apps, answers);
     questions::check(&first.questions, answers)?;
     questions::ask(&first.questions, answers, yes)?;
-    let mut text = propose(app, answers).text;
-    if let Some(start) = project::start_command(project, &app.root) {
-        text = text.replacen("# start = \"node server.js\"", &format!("start = \"{start}\""), 1);
-    }
-    if app.routes.iter().any(|route| route.id.to_string() == "GET /health") {
-        text = text.replacen("# health = \"/health\"", "health = \"/health\"", 1);
-    }
-    Ok(text)
+    Ok(propose(&apps, answers).text)
 }
 
 fn changes(plan: &Plan) -> Vec<serde_json::Value> {

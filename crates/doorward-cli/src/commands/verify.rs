@@ -45,6 +45,7 @@ pub(crate) fn run(arguments: &Arguments, options: &VerifyOptions) -> Outcome {
         // The target was killed with the work that held it.
         Ended::Signal(code) => std::process::exit(code),
     };
+    report.findings.extend(policy.stale(&analysis.inventory));
     let gaps = gaps(&analysis.inventory.unresolved, &source.findings);
     report.findings.extend(gaps.iter().cloned());
     let points = checklist::points(&report, &seen(&project, &policy, app, &source, &cases));
@@ -118,7 +119,7 @@ async fn attack(
     let emulator = Emulator::start(EmulatorConfig::for_policy(policy))
         .await
         .map_err(|error| Failure::new(Exit::Environment, format!("the local Clerk can't start: {error}")))?;
-    let resolution = policy.resolve(&app.routes);
+    let resolution = policy.resolve(app);
     let targets: Vec<Target> =
         app.routes.iter().zip(&resolution.routes).map(|(route, it)| Target::new(route, it.rule)).collect();
     let config = app_config(policy, app);
@@ -281,7 +282,7 @@ impl Server {
         let given = options.start.clone().filter(|command| !command.is_empty());
         let command = given
             .or_else(|| config.start.clone())
-            .or_else(|| project::start_command(project, &app.root))
+            .or_else(|| project::start_command(project, app))
             .ok_or_else(|| {
                 Failure::new(Exit::Usage, "it is not known how to start the server")
                     .help("write `start = \"…\"` under the app in doorward.toml, or say `--start \"node server.js\"`")

@@ -50,5 +50,11 @@ pub(crate) fn find(id: &str) -> Option<&'static Framework> {
     ALL.iter().copied().find(|framework| framework.id == id)
 }
 
+/// Whether apps of this framework are started by what their `package.json` says.
+#[must_use]
+pub fn runs_on_node(id: &str) -> bool {
+    find(id).is_some_and(|framework| matches!(framework.engine, Engine::JavaScript(_)))
+}
+
 /// Every framework doorward knows, in alphabetical order.
 pub(crate) static ALL: &[&Framework] = &[&express::FRAMEWORK];

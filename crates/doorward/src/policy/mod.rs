@@ -14,7 +14,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use access::{Access, AccessError, Bind, BindSource, OWNER_CLAIMS};
-pub use propose::{Answers, Proposal, Question, propose};
+pub use propose::{Answers, Proposal, Proposed, Question, propose};
 pub use resolve::{Effective, Resolution};
 
 use crate::diagnostic::Location;
@@ -89,6 +89,8 @@ pub struct Cors {
 /// One `[[rule]]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
+    /// The app it is for, by name; `None`: every app.
+    pub app: Option<String>,
     /// Which routes it is for.
     pub selector: Selector,
     /// Who may call them.

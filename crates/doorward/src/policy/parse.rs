@@ -295,8 +295,13 @@ impl Parser<'_> {
     }
 
     fn rule(&mut self, table: &dyn TableLike, span: Option<Range<usize>>) -> Option<Rule> {
-        self.known(table, "[[rule]]", &["routes", "prefix", "file", "access", "reason", "bind", "hide", "secret_env"]);
+        self.known(
+            table,
+            "[[rule]]",
+            &["app", "routes", "prefix", "file", "access", "reason", "bind", "hide", "secret_env"],
+        );
         let before = self.findings.len();
+        let app = self.string(table, "app");
         let selector = self.selector(table, span.clone());
         let access = match table.get("access") {
             Some(item) => self.access(item),
@@ -335,7 +340,7 @@ impl Parser<'_> {
             );
         }
         (self.findings.len() == before).then_some(())?;
-        Some(Rule { selector: selector?, access, reason, bind, hide, secret_env, location: self.place(span) })
+        Some(Rule { app, selector: selector?, access, reason, bind, hide, secret_env, location: self.place(span) })
     }
 
     fn selector(&mut self, table: &dyn TableLike, span: Option<Range<usize>>) -> Option<Selector> {

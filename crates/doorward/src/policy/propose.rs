@@ -73,26 +73,36 @@ const ORG_PARAMS: &[(&str, &str)] = &[
     ("org_slug", "org_slug"),
 ];
 
-/// Proposes a policy for one app.
+/// What to propose a policy for.
+#[derive(Debug, Clone, Copy)]
+pub struct Proposed<'a> {
+    /// The app.
+    pub app: &'a App,
+    /// The command that starts it, if that is known.
+    pub start: Option<&'a str>,
+}
+
+/// Proposes a policy for the apps of a tree.
 #[must_use]
-pub fn propose(app: &App, answers: &Answers) -> Proposal {
-    let public_looking: Vec<&Route> = app.routes.iter().filter(|route| looks_public(route)).collect();
-    // Whatever a stranger could want to read may be named; what looks like it comes first.
-    let may_be_public = app.routes.iter().filter(|route| is_for_anyone(route) && !looks_public(route));
+pub fn propose(apps: &[Proposed<'_>], answers: &Answers) -> Proposal {
+    let shared = apps.len() > 1;
+    let all = || apps.iter().flat_map(|it| it.app.routes.iter().map(|route| (it.app, route)));
     let mut questions = Vec::new();
-    if app.routes.iter().any(is_for_anyone) {
+    if all().any(|(_, route)| is_for_anyone(route)) {
+        let public_looking = || all().filter(|(_, route)| looks_public(route));
+        // Whatever a stranger could want to read may be named; what looks like it comes first.
+        let may_be_public = all().filter(|(_, route)| is_for_anyone(route) && !looks_public(route));
         questions.push(Question {
             id: "public-routes".into(),
             text: "Which of these routes may be called by anyone?".into(),
-            evidence: public_looking
-                .iter()
-                .map(|route| format!("{} ({}:{})", route.id, route.file, route.line))
+            evidence: public_looking()
+                .map(|(app, route)| format!("{} ({}:{})", choice(app, route, shared), route.file, route.line))
                 .collect(),
-            choices: public_looking.iter().copied().chain(may_be_public).map(|route| route.id.to_string()).collect(),
+            choices: public_looking().chain(may_be_public).map(|(app, route)| choice(app, route, shared)).collect(),
             default: Vec::new(),
         });
     }
-    let admins = admin_prefixes(&app.routes);
+    let admins: BTreeSet<PathTemplate> = apps.iter().flat_map(|it| admin_prefixes(&it.app.routes)).collect();
     if !admins.is_empty() {
         questions.push(Question {
             id: "admin-role".into(),
@@ -116,8 +126,16 @@ pub fn propose(app: &App, answers: &Answers) -> Proposal {
         choices: Vec::new(),
         default: answers.get("authorized-parties").cloned().unwrap_or_else(|| vec![DEFAULT_PARTY.into()]),
     });
-    let text = render(app, &questions, &admins, answers);
+    let mut text = head(apps, &questions, answers);
+    for it in apps {
+        text.push_str(&rules(it.app, shared, &questions, answers));
+    }
     Proposal { text, questions }
+}
+
+/// How a route is named in an answer: with its app where there are several.
+fn choice(app: &App, route: &Route, shared: bool) -> String {
+    if shared { format!("{}: {}", app.name, route.id) } else { route.id.to_string() }
 }
 
 fn answer<'a>(questions: &'a [Question], answers: &'a Answers, id: &str) -> &'a [String] {
@@ -127,28 +145,49 @@ fn answer<'a>(questions: &'a [Question], answers: &'a Answers, id: &str) -> &'a 
         .map_or(&[], Vec::as_slice)
 }
 
-fn render(app: &App, questions: &[Question], admins: &[PathTemplate], answers: &Answers) -> String {
+/// Everything before the rules.
+fn head(apps: &[Proposed<'_>], questions: &[Question], answers: &Answers) -> String {
     let parties = answer(questions, answers, "authorized-parties");
     let origins = match answer(questions, answers, "cors-origins") {
         [one] if one == "none" => &[],
         given => given,
     };
-    let mut out = String::new();
-    // Writing to a String can't fail.
+    let mut out = String::from(
+        "# Who may call this API. A route that no rule names is closed, and `doorward check` reports it.\n\
+         version = 1\ndefault = \"deny\"\n\n",
+    );
+    for Proposed { app, start } in apps {
+        let start = start.map_or_else(
+            || "# start = \"node server.js\"   # what `doorward verify --start` runs".to_owned(),
+            |start| format!("start = {}   # what `doorward verify --start` runs", quoted(start)),
+        );
+        let has_health = app.routes.iter().any(|route| route.id.to_string() == "GET /health");
+        // Writing to a String can't fail.
+        let _ = write!(
+            out,
+            "[app.{}]\nroot = {}\nframework = {}\nstrategy = \"sdk\"\n{start}\n{}health = \"/health\"\n\n",
+            key(&app.name),
+            quoted(&app.root),
+            quoted(&app.framework),
+            if has_health { "" } else { "# " },
+        );
+    }
     let _ = write!(
         out,
-        "# Who may call this API. A route that no rule names is closed, and `doorward check` reports it.\n\
-         version = 1\ndefault = \"deny\"\n\n\
-         [app.{}]\nroot = {}\nframework = {}\nstrategy = \"sdk\"\n# start = \"node server.js\"   # what `doorward verify --start` runs\n# health = \"/health\"\n\n\
-         # Names of environment variables, never values.\n[clerk]\n\
+        "# Names of environment variables, never values.\n[clerk]\n\
          publishable_key_env = \"CLERK_PUBLISHABLE_KEY\"\nsecret_key_env = \"CLERK_SECRET_KEY\"\njwt_key_env = \"CLERK_JWT_KEY\"\n\
          authorized_parties = {}\ncarriers = [\"bearer\"]\n\n[cors]\norigins = {}\ncredentials = false\n",
-        key(&app.name),
-        quoted(&app.root),
-        quoted(&app.framework),
         list(parties),
         list(origins),
     );
+    out
+}
+
+/// The rules for one app. `shared`: there are others, so each rule says which app it is for.
+fn rules(app: &App, shared: bool, questions: &[Question], answers: &Answers) -> String {
+    let mut out = String::new();
+    let admins = &admin_prefixes(&app.routes);
+    let rule = if shared { format!("[[rule]]\napp = {}", quoted(&app.name)) } else { "[[rule]]".to_owned() };
     let confirmed: BTreeSet<&str> = answer(questions, answers, "public-routes").iter().map(String::as_str).collect();
     let role = answer(questions, answers, "admin-role").first().map_or("org:admin", String::as_str);
 
@@ -165,11 +204,11 @@ fn render(app: &App, questions: &[Question], admins: &[PathTemplate], answers: &
             };
             let _ = write!(
                 out,
-                "\n[[rule]]\nroutes = [{}]\naccess = \"webhook\"\nsecret_env = \"{variable}\"\n",
+                "\n{rule}\nroutes = [{}]\naccess = \"webhook\"\nsecret_env = \"{variable}\"\n",
                 quoted(&id)
             );
             exact.push(route);
-        } else if confirmed.contains(id.as_str()) {
+        } else if confirmed.contains(choice(app, route, shared).as_str()) {
             public.entry(first_literal(&route.path)).or_default().push(quoted(&id));
             exact.push(route);
         }
@@ -177,7 +216,7 @@ fn render(app: &App, questions: &[Question], admins: &[PathTemplate], answers: &
     for ids in public.values() {
         let _ = write!(
             out,
-            "\n[[rule]]\nroutes = [{}]\naccess = \"public\"\nreason = \"confirmed when the policy was made; say why here\"\n",
+            "\n{rule}\nroutes = [{}]\naccess = \"public\"\nreason = \"confirmed when the policy was made; say why here\"\n",
             ids.join(", ")
         );
     }
@@ -200,7 +239,7 @@ fn render(app: &App, questions: &[Question], admins: &[PathTemplate], answers: &
         };
         let _ = write!(
             out,
-            "\n# The caller's organization must be the one in the path.\n[[rule]]\nroutes = [\n{}]\naccess = {access}\nbind = {{ \"param:{param}\" = \"{claim}\" }}\n",
+            "\n# The caller's organization must be the one in the path.\n{rule}\nroutes = [\n{}]\naccess = {access}\nbind = {{ \"param:{param}\" = \"{claim}\" }}\n",
             ids.concat()
         );
         exact.extend(routes);
@@ -210,7 +249,7 @@ fn render(app: &App, questions: &[Question], admins: &[PathTemplate], answers: &
         if app.routes.iter().filter(left).any(|route| route.path.starts_with(prefix)) {
             let _ = write!(
                 out,
-                "\n[[rule]]\nprefix = {}\naccess = {{ role = {} }}\nhide = true\n",
+                "\n{rule}\nprefix = {}\naccess = {{ role = {} }}\nhide = true\n",
                 quoted(&prefix.to_string()),
                 quoted(role)
             );
@@ -233,11 +272,11 @@ fn render(app: &App, questions: &[Question], admins: &[PathTemplate], answers: &
                 .collect();
             let _ = write!(
                 out,
-                "\n[[rule]]\nroutes = [{}]\naccess = \"signed-in\"\n",
+                "\n{rule}\nroutes = [{}]\naccess = \"signed-in\"\n",
                 ids.into_iter().collect::<Vec<_>>().join(", ")
             );
         } else {
-            let _ = write!(out, "\n[[rule]]\nprefix = {}\naccess = \"signed-in\"\n", quoted(&prefix.to_string()));
+            let _ = write!(out, "\n{rule}\nprefix = {}\naccess = \"signed-in\"\n", quoted(&prefix.to_string()));
         }
     }
     out

@@ -2,7 +2,7 @@
 
 use super::{BindSource, Policy, Rule, Selector};
 use crate::diagnostic::Diagnostic;
-use crate::inventory::{Inventory, Route, RouteId};
+use crate::inventory::{App, Inventory, Route, RouteId};
 
 /// The rule in force on a route.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Effective<'a> {
 pub struct Resolution<'a> {
     /// One entry per route, in the order given.
     pub routes: Vec<Effective<'a>>,
-    /// Ties, stale rules, routes without a rule, bindings that name no parameter.
+    /// Ties, routes without a rule, bindings that name no parameter.
     pub findings: Vec<Diagnostic>,
 }
 
@@ -56,22 +56,20 @@ impl Policy {
         findings
     }
 
-    /// Lays the rules over routes.
+    /// Lays the rules over the routes of one app.
     ///
-    /// A route that two rules name equally closely is a tie, and a rule that is in force nowhere is stale; both
-    /// are errors, because both mean that what somebody wrote is not what happens.
+    /// A route that two rules name equally closely is a tie: an error, because what somebody wrote is not what
+    /// happens. See [`stale`](Self::stale) for rules that are in force nowhere.
     #[must_use]
-    pub fn resolve<'a>(&'a self, routes: &[Route]) -> Resolution<'a> {
+    pub fn resolve<'a>(&'a self, app: &App) -> Resolution<'a> {
         let mut resolution = Resolution::default();
-        let mut matched = vec![false; self.rules.len()];
-        for route in routes {
-            let mut hits: Vec<(Closeness, &Rule)> = Vec::new();
-            for (rule, matched) in self.rules.iter().zip(&mut matched) {
-                if let Some(closeness) = closeness(&rule.selector, route) {
-                    *matched = true;
-                    hits.push((closeness, rule));
-                }
-            }
+        for route in &app.routes {
+            let hits: Vec<(Closeness, &Rule)> = self
+                .rules
+                .iter()
+                .filter(|rule| rule.is_for(app))
+                .filter_map(|rule| Some((closeness(&rule.selector, route)?, rule)))
+                .collect();
             let best = hits.iter().map(|(closeness, _)| *closeness).max();
             let mut winners = hits.iter().filter(|(closeness, _)| Some(*closeness) == best).map(|(_, rule)| *rule);
             let rule = winners.next();
@@ -96,23 +94,38 @@ impl Policy {
             }
             resolution.routes.push(Effective { route: route.id.clone(), rule });
         }
-        for (rule, matched) in self.rules.iter().zip(matched) {
-            if !matched {
-                resolution.findings.push(
+        resolution
+    }
+
+    /// Rules, and routes named in rules, that no app has: errors, because somebody believes that they are in force.
+    #[must_use]
+    pub fn stale(&self, inventory: &Inventory) -> Vec<Diagnostic> {
+        let mut findings = Vec::new();
+        for rule in &self.rules {
+            let routes = || inventory.apps.iter().filter(|app| rule.is_for(app)).flat_map(|app| &app.routes);
+            if !routes().any(|route| closeness(&rule.selector, route).is_some()) {
+                findings.push(
                     Diagnostic::new("DW1022", "this rule matches no route")
                         .at(rule.location.clone())
                         .help("run `doorward discover` to see the routes there are, then correct or delete the rule"),
                 );
             } else if let Selector::Routes(ids) = &rule.selector {
-                let gone = ids.iter().filter(|id| !routes.iter().any(|route| route.id == **id));
-                resolution.findings.extend(gone.map(|id| {
+                let gone = ids.iter().filter(|id| !routes().any(|route| route.id == **id));
+                findings.extend(gone.map(|id| {
                     Diagnostic::new("DW1022", format!("`{id}` is no route of this API"))
                         .at(rule.location.clone())
                         .help("run `doorward discover` to see the routes there are")
                 }));
             }
         }
-        resolution
+        findings
+    }
+}
+
+impl Rule {
+    /// Whether it may speak of the routes of `app`.
+    fn is_for(&self, app: &App) -> bool {
+        self.app.as_ref().is_none_or(|name| *name == app.name)
     }
 }
 

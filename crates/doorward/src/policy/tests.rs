@@ -1,5 +1,5 @@
 use super::*;
-use crate::inventory::{App, Route};
+use crate::inventory::{App, Inventory, Route};
 
 fn route(id: &str) -> Route {
     Route::new(id.parse().unwrap(), "src/app.ts", 7)
@@ -75,12 +75,12 @@ fn a_value_that_looks_like_a_key_is_refused_and_not_repeated() {
 
 fn resolve(rules: &str, routes: &[&str]) -> (Vec<Option<String>>, Vec<String>) {
     let policy = accept(rules);
-    let routes: Vec<Route> = routes.iter().map(|id| route(id)).collect();
-    let resolution = policy.resolve(&routes);
-    (
-        resolution.routes.iter().map(|it| it.rule.map(|rule| rule.access.to_string())).collect(),
-        resolution.findings.into_iter().map(|it| it.code).collect(),
-    )
+    let app = App { routes: routes.iter().map(|id| route(id)).collect(), ..App::new("api", ".", "express") };
+    let resolution = policy.resolve(&app);
+    let access = resolution.routes.iter().map(|it| it.rule.map(|rule| rule.access.to_string())).collect();
+    let findings: Vec<String> = resolution.findings.into_iter().map(|it| it.code).collect();
+    let stale = policy.stale(&Inventory { apps: vec![app], unresolved: Vec::new() }).into_iter().map(|it| it.code);
+    (access, findings.into_iter().chain(stale).collect())
 }
 
 #[test]
@@ -129,10 +129,10 @@ fn a_proposal_is_a_valid_policy_that_names_every_route_and_opens_only_what_was_c
     let app = App { routes, ..App::new("orders api", ".", "express") };
     for public in [vec![], vec!["GET /health".to_owned()]] {
         let answers = Answers::from([("public-routes".to_owned(), public.clone())]);
-        let proposal = propose(&app, &answers);
+        let proposal = propose(&[Proposed { app: &app, start: Some("npm start") }], &answers);
         let policy =
             Policy::parse("doorward.toml", &proposal.text).unwrap_or_else(|it| panic!("{it:#?}\n{}", proposal.text));
-        let resolution = policy.resolve(&app.routes);
+        let resolution = policy.resolve(&app);
         assert!(resolution.findings.is_empty(), "{:#?}\n{}", resolution.findings, proposal.text);
         let open: Vec<_> = resolution
             .routes
@@ -142,10 +142,37 @@ fn a_proposal_is_a_valid_policy_that_names_every_route_and_opens_only_what_was_c
             .collect();
         assert_eq!(open, public);
     }
-    let asked: Vec<_> = propose(&app, &Answers::new()).questions.into_iter().map(|it| (it.id, it.choices)).collect();
+    let asked: Vec<_> = propose(&[Proposed { app: &app, start: None }], &Answers::new())
+        .questions
+        .into_iter()
+        .map(|it| (it.id, it.choices))
+        .collect();
     assert_eq!(
         asked[0].1,
         ["GET /health", "GET /products", "GET /products/{id}", "GET /", "GET /orders", "GET /api/v1/{x}"],
         "what looks public comes first; administration, organizations and writes are never offered"
     );
+}
+
+#[test]
+fn rules_speak_of_the_app_they_name_and_no_other() {
+    let app = |name: &str, ids: &[&str]| App {
+        routes: ids.iter().map(|id| route(id)).collect(),
+        ..App::new(name, name, "express")
+    };
+    let apps = [app("api", &["GET /health", "GET /orders"]), app("jobs", &["GET /health", "GET /runs"])];
+    let proposed: Vec<Proposed<'_>> = apps.iter().map(|app| Proposed { app, start: None }).collect();
+    let answers = Answers::from([("public-routes".to_owned(), vec!["api: GET /health".to_owned()])]);
+    let policy = accept(propose(&proposed, &answers).text.trim_start_matches(|c| c != '['));
+    let access = |app: &App| -> Vec<String> {
+        let resolution = policy.resolve(app);
+        assert!(resolution.findings.is_empty(), "{:#?}", resolution.findings);
+        resolution.routes.iter().filter_map(|it| it.rule.map(|rule| rule.access.to_string())).collect()
+    };
+    assert_eq!(access(&apps[0]), ["public", "signed-in"]);
+    assert_eq!(access(&apps[1]), ["signed-in", "signed-in"]);
+    let both = Inventory { apps: apps.to_vec(), unresolved: Vec::new() };
+    assert!(policy.stale(&both).is_empty(), "{:#?}", policy.stale(&both));
+    let one = Inventory { apps: apps[..1].to_vec(), unresolved: Vec::new() };
+    assert_eq!(policy.stale(&one).len(), 2, "the rules of an app that is gone are stale");
 }
