@@ -55,7 +55,6 @@ pub(crate) static HARMLESS: &[&str] = &[
     "lusca",
     "nocache",
     "connect-mongo",
-    "express-async-handler",
     "cls-rtracer",
     "zod-express-middleware",
     "express-zod-api",
@@ -147,6 +146,17 @@ pub(crate) fn judge<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Valu
         Value::Unknown | Value::Method(..) => Verdict::new(GuardState::Unsure, "unknown"),
         _ => Verdict::new(GuardState::Open, ""),
     }
+}
+
+/// Packages whose functions return the middleware they are given, with its errors caught.
+const WRAPPERS: &[&str] =
+    &["express-async-handler", "async-middleware", "express-async-wrap", "express-asyncify", "middleware-async"];
+
+/// The middleware inside of one that only catches errors.
+pub(crate) fn wrapped(external: &External) -> Option<Value> {
+    let External::Call(_, args, _) = external else { return None };
+    let inner = args.first().filter(|it| !it.spread)?;
+    external.package().is_some_and(|it| WRAPPERS.contains(&it)).then(|| inner.value.clone())
 }
 
 fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {

@@ -707,6 +707,9 @@ fn parts(args: &[Arg]) -> Vec<Part> {
                 }
             }
             Value::Undefined | Value::Null | Value::Bool(_) => {}
+            Value::External(external) if depth < 8 && guards::wrapped(external).is_some() => {
+                flatten(&guards::wrapped(external).unwrap_or(Value::Unknown), span, depth + 1, all);
+            }
             other => all.push(Part { value: other.clone(), span, spread: false }),
         }
     }
