@@ -12,4 +12,6 @@ pub(crate) mod ir;
 pub(crate) mod lower;
 pub(crate) mod packages;
 pub(crate) mod program;
+#[cfg_attr(not(test), expect(dead_code, reason = "its callers, the readers of frameworks, are built next"))]
+pub(crate) mod shapes;
 pub(crate) mod value;
