@@ -98,6 +98,10 @@ codes! {
     "The files of a folder are served without a guard in front of them. They are not routes, so a policy doesn't speak of \
      them. If they are not meant for everybody, put a guard in front; never serve a folder that holds source or settings."
 
+    "DW2022" Info "middleware of a package doorward does not know"
+    "A middleware comes from a package that is not in doorward's tables. Most such middleware only looks at requests or \
+     changes them, and some answers them: what it serves is not in the inventory. Read what the package does."
+
     "DW2101" Warning "requireAuth() of @clerk/express is deprecated"
     "`requireAuth()` answers an unauthenticated API call with a redirect, not with 401, and accepts API keys and OAuth \
      tokens as if a user had signed in. It is deprecated and goes with the next major version. Replace it with a guard \

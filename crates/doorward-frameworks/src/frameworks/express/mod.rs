@@ -54,5 +54,56 @@ pub(crate) static VERBS: &[&str] = &[
 /// Packages that give an application or a router of Express.
 pub(crate) static ROUTER_PACKAGES: &[&str] = &["express-promise-router"];
 
+/// Packages whose middleware, or whose functions that are given an application, answer requests of their own: their
+/// routes are in a document, in decorators, or in the package itself.
+pub(crate) static SERVES_ROUTES: &[&str] = &[
+    "@adminjs/express",
+    "@apollo/server",
+    "@bull-board/express",
+    "@feathersjs/express",
+    "@graphql-yoga/node",
+    "@trpc/server",
+    "adminjs",
+    "apollo-server-express",
+    "auto-load",
+    "better-auth",
+    "bull-arena",
+    "exegesis-express",
+    "express-graphql",
+    "express-http-proxy",
+    "express-list-endpoints",
+    "express-openapi",
+    "express-status-monitor",
+    "express-ws",
+    "finale-rest",
+    "graphql-http",
+    "graphql-yoga",
+    "http-proxy-middleware",
+    "include-all",
+    "inversify-express-utils",
+    "json-server",
+    "next",
+    "next-auth",
+    "nuxt",
+    "oas-tools",
+    "oas3-tools",
+    "oauth2-server",
+    "oidc-provider",
+    "openapi-backend",
+    "parse-dashboard",
+    "parse-server",
+    "postgraphile",
+    "require-all",
+    "require-dir",
+    "require-directory",
+    "routing-controllers",
+    "serve-index",
+    "supertokens-node",
+    "swagger-express-middleware",
+    "swagger-node-runner",
+    "swagger-tools",
+    "uploadthing",
+];
+
 /// Packages that serve something of their own where they are mounted.
 pub(crate) static SERVES_PAGES: &[&str] = &["express.static", "serve-static"];

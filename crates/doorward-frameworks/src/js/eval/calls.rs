@@ -77,6 +77,10 @@ impl<H: Host> Eval<'_, H> {
                     .reduce(Value::or)
                     .unwrap_or(Value::Unknown);
             }
+            Value::Host(object) if self.host_prop(*object, name).is_some() => {
+                let method = self.host_prop(*object, name).unwrap_or(Value::Unknown);
+                return self.call_value(&method, Some(receiver.clone()), args, site);
+            }
             Value::Host(object) if !matches!(name, "then" | "catch" | "finally") => {
                 return self.host.method(*object, name, args, site);
             }
@@ -212,6 +216,15 @@ impl<H: Host> Eval<'_, H> {
                 match value {
                     Value::Function(closure) => self.guess(&closure),
                     Value::Host(object) if escapes => self.host.escaped(object, site),
+                    // `plugin.install({ app })`.
+                    Value::Object(options) if escapes => {
+                        let inside: Vec<Value> = options.props.borrow().iter().map(|(_, it)| it.clone()).collect();
+                        for value in inside {
+                            if let Value::Host(object) = value {
+                                self.host.escaped(object, site);
+                            }
+                        }
+                    }
                     _ => {}
                 }
             }

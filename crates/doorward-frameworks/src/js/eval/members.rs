@@ -60,6 +60,9 @@ impl<H: Host> Eval<'_, H> {
                 Value::External(Rc::new(External::Member(Rc::clone(external), Arc::from(name))))
             }
             Value::Namespace(module) => self.export(*module, name, &mut HashSet::new()).unwrap_or(Value::Undefined),
+            Value::Host(at) if self.host_prop(*at, name).is_some() => {
+                self.host_prop(*at, name).unwrap_or(Value::Unknown)
+            }
             Value::Host(_) | Value::Str(_) | Value::Require => Value::Method(Box::new(object.clone()), Arc::from(name)),
             Value::OneOf(values) => {
                 let values = Rc::clone(values);
@@ -67,6 +70,11 @@ impl<H: Host> Eval<'_, H> {
             }
             _ => Value::Unknown,
         }
+    }
+
+    /// What the program itself put on an object of the host: `app.start = () => …`.
+    pub(super) fn host_prop(&self, object: usize, name: &str) -> Option<Value> {
+        self.host_props.get(&object)?.get(name)
     }
 
     /// A method of a class or of what it extends, and whether it is a getter.

@@ -62,6 +62,11 @@ pub(crate) trait Host {
     fn call(&mut self, callee: &External, args: &[Arg], site: &Site) -> Option<Value>;
     /// A method call on an object the host made.
     fn method(&mut self, object: usize, name: &str, args: &[Arg], site: &Site) -> Value;
+    /// Whether objects the host made have a method of this name, which means the same whatever the program puts in
+    /// its place: those who replace it call it in the end.
+    fn is_method(&self, _object: usize, _name: &str) -> bool {
+        false
+    }
     /// A method call on an object the host made, where the name isn't known.
     fn computed_method(&mut self, object: usize, args: &[Arg], site: &Site);
     /// An object the host made got a name, or left a function.
@@ -110,6 +115,8 @@ pub(crate) struct Eval<'p, H> {
     program: &'p Program,
     pub(crate) host: H,
     loaded: HashMap<usize, Rc<Loaded>>,
+    /// What the program puts on objects of the host.
+    host_props: HashMap<usize, Object>,
     frames: Vec<Frame>,
     branch: Vec<u32>,
     branches: u32,
@@ -135,6 +142,7 @@ impl<'p, H: Host> Eval<'p, H> {
             program,
             host,
             loaded: HashMap::new(),
+            host_props: HashMap::new(),
             frames: Vec::new(),
             branch: Vec::new(),
             branches: 0,

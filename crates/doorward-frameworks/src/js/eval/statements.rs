@@ -333,6 +333,9 @@ impl<H: Host> Eval<'_, H> {
                 },
                 Value::Function(closure) => closure.props.set(name, value.clone()),
                 Value::Class(class) => class.statics.set(name, value.clone()),
+                Value::Host(object) if !self.host.is_method(object, name) => {
+                    self.host_props.entry(object).or_default().set(name, value.clone());
+                }
                 _ => {}
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::super::{ROUTER_PACKAGES, VERBS};
+use super::super::{ROUTER_PACKAGES, SERVES_ROUTES, VERBS};
 use crate::js::eval::{Host, Site};
 use crate::js::ir::{Function, Span};
 use crate::js::value::{Arg, Closure, External, Place, Value};
@@ -72,6 +72,8 @@ pub(crate) struct Express {
     pub(crate) made: Vec<Made>,
     pub(crate) events: Vec<Event>,
     pub(crate) noticed: Vec<Noticed>,
+    /// Packages that register routes of their own on an application they are given, and where that happens.
+    pub(crate) handed: Vec<(String, Site)>,
     /// Functions given to `http.createServer`, and where.
     pub(crate) listeners: Vec<(Rc<Closure>, Site)>,
     /// Callbacks of `param`, and where.
@@ -105,6 +107,15 @@ impl Express {
         if self.made.get(object).is_some_and(|made| matches!(made.kind, Kind::App)) {
             self.events.push(Event::End(object, module, statement, call, name));
         }
+    }
+}
+
+/// Whether a value is an application or a router, or an object of options with one in it.
+fn holds_host(value: &Value) -> bool {
+    match value {
+        Value::Host(_) => true,
+        Value::Object(options) => options.props.borrow().iter().any(|(_, it)| matches!(it, Value::Host(_))),
+        _ => false,
     }
 }
 
@@ -195,6 +206,11 @@ impl Host for Express {
             }
             _ => {}
         }
+        if let Some(package) = callee.package().filter(|it| SERVES_ROUTES.contains(it))
+            && args.iter().any(|it| holds_host(&it.value))
+        {
+            self.handed.push((package.to_owned(), site.clone()));
+        }
         if let Some(package) = callee.package().filter(|it| it.starts_with("@clerk/")) {
             let (name, package) = (callee.name(), package.to_owned());
             self.noticed.push(Noticed { name, package, args: args.to_vec(), site: site.clone() });
@@ -271,6 +287,10 @@ impl Host for Express {
             "set" | "engine" | "enable" | "disable" | "on" | "once" => itself,
             _ => Value::Unknown,
         }
+    }
+
+    fn is_method(&self, _object: usize, name: &str) -> bool {
+        VERBS.contains(&name) || matches!(name, "use" | "route" | "param" | "listen" | "del" | "set" | "handle")
     }
 
     fn computed_method(&mut self, object: usize, args: &[Arg], site: &Site) {

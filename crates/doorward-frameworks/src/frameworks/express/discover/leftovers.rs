@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use doorward::diagnostic::Diagnostic;
 use doorward::path::PathTemplate;
 
-use super::super::SERVES_PAGES;
+use super::super::{SERVES_PAGES, SERVES_ROUTES};
 use super::host::{Kind, Layer, LayerKind};
 use super::{Before, Part, Reader, callee, flow, guards, one_line, sheltered};
 use crate::js;
@@ -48,7 +48,12 @@ impl Reader<'_> {
                     || guards::sounds_like_auth(&name)
                     || package.contains("swagger-ui");
                 let text = self.text(layer.site.module, part.span).to_ascii_lowercase();
-                if known || !is_last || !(below_root || text.contains("route")) {
+                let serves = SERVES_ROUTES.contains(&package);
+                if known && !serves {
+                    return;
+                }
+                if !serves && !(is_last && (below_root || text.contains("route"))) {
+                    self.unknown_middleware(part, layer, package);
                     return;
                 }
                 format!("the package `{}`", printable(package))
@@ -61,6 +66,20 @@ impl Reader<'_> {
             Diagnostic::new("DW2004", format!("`{text}` comes from {from}; routes it serves are not listed"))
                 .at(place)
                 .help("guard the mount by hand with a middleware in front of it"),
+        );
+    }
+
+    /// Middleware of a package doorward knows nothing of. Most of it only looks at requests; some answers them.
+    fn unknown_middleware(&mut self, part: &Part, layer: &Layer, package: &str) {
+        let place = self.location(layer.site.module, part.span);
+        let text = printable(&one_line(&callee(&self.text(layer.site.module, part.span))));
+        self.tell(
+            Diagnostic::new(
+                "DW2022",
+                format!("`{text}` comes from the package `{}`, which doorward does not know", printable(package)),
+            )
+            .at(place)
+            .help("if it answers requests, guard it by hand with a middleware in front of it"),
         );
     }
 
@@ -100,7 +119,21 @@ impl Reader<'_> {
             })
             .flat_map(|(at, made)| made.escapes.iter().map(move |site| (at, site.clone())))
             .collect();
+        let handed = self.eval.host.handed.clone();
+        for (package, site) in &handed {
+            let place = self.location(site.module, site.call);
+            let text = printable(&one_line(&callee(&self.text(site.module, site.call))));
+            let from = format!("the package `{}`", printable(package));
+            self.tell(
+                Diagnostic::new("DW2004", format!("`{text}` lets {from} register routes; they are not listed"))
+                    .at(place)
+                    .help("put a guard in front of it with a middleware"),
+            );
+        }
         for (_, site) in escapes {
+            if handed.iter().any(|(_, it)| it.place() == site.place()) {
+                continue;
+            }
             let text = printable(&one_line(&callee(&self.text(site.module, site.call))));
             let place = self.location(site.module, site.call);
             self.tell(
