@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::types::{Declared, Type};
 pub(crate) use crate::source::Span;
 
 /// One source file.
@@ -15,6 +16,10 @@ pub(crate) struct Module {
     /// Every module named by an import, a re-export or a literal `require`, in order.
     pub(crate) sources: Vec<String>,
     pub(crate) imports: Vec<Import>,
+    /// Imports that only types use; they load nothing.
+    pub(crate) type_imports: Vec<Import>,
+    /// Interfaces and type aliases at the top level.
+    pub(crate) types: Vec<Declared>,
     pub(crate) exports: Vec<Export>,
     pub(crate) body: Vec<Stmt>,
     /// The byte offset after the last import or top-level `require`.
@@ -187,8 +192,14 @@ impl Function {
 
 #[derive(Debug, Default)]
 pub(crate) struct Class {
+    pub(crate) span: Span,
+    pub(crate) name: Option<Arc<str>>,
+    /// What stands behind each `@`, from top to bottom.
+    pub(crate) decorators: Vec<Expr>,
     pub(crate) parent: Option<Expr>,
     pub(crate) constructor: Option<Arc<Function>>,
+    /// What TypeScript says about the constructor's parameters.
+    pub(crate) injected: Vec<Param>,
     pub(crate) methods: Vec<Method>,
     pub(crate) fields: Vec<Field>,
 }
@@ -199,6 +210,18 @@ pub(crate) struct Method {
     pub(crate) function: Arc<Function>,
     pub(crate) getter: bool,
     pub(crate) is_static: bool,
+    pub(crate) decorators: Vec<Expr>,
+    pub(crate) params: Vec<Param>,
+    pub(crate) returns: Option<Type>,
+}
+
+/// What TypeScript says about a parameter of a method.
+#[derive(Debug)]
+pub(crate) struct Param {
+    pub(crate) decorators: Vec<Expr>,
+    pub(crate) of: Option<Type>,
+    /// It has a `?` or a default.
+    pub(crate) optional: bool,
 }
 
 #[derive(Debug)]
@@ -206,6 +229,10 @@ pub(crate) struct Field {
     pub(crate) name: Arc<str>,
     pub(crate) value: Option<Expr>,
     pub(crate) is_static: bool,
+    pub(crate) decorators: Vec<Expr>,
+    pub(crate) of: Option<Type>,
+    /// It has a `?`.
+    pub(crate) optional: bool,
 }
 
 /// Shows every expression of `statements` to `see`, outermost first; `see` says whether to look inside.

@@ -9,9 +9,10 @@ use oxc_span::{GetSpan, SourceType};
 use oxc_syntax::operator::{AssignmentOperator, BinaryOperator, LogicalOperator, UnaryOperator};
 
 use super::ir::{
-    AssignOp, Class, Export, Expr, ExprKind, Field, Function, Import, Imported, Item, Key, Method, Module, Pattern,
-    Prop, Span, Stmt, StmtKind,
+    AssignOp, Class, Export, Expr, ExprKind, Field, Function, Import, Imported, Item, Key, Method, Module, Param,
+    Pattern, Prop, Span, Stmt, StmtKind,
 };
+use super::types;
 
 /// The local name under which a default export is kept.
 pub(crate) const DEFAULT: &str = "default";
@@ -94,6 +95,7 @@ impl Lower<'_> {
             if is_import {
                 self.module.after_imports = statement.span().end as usize;
             }
+            self.types(statement);
             let lowered = self.module_statement(statement);
             self.module.body.extend(lowered);
         }
@@ -112,6 +114,23 @@ impl Lower<'_> {
         self.module.names = names;
     }
 
+    /// Interfaces and type aliases.
+    fn types(&mut self, statement: &ast::Statement) {
+        let declared = match statement {
+            ast::Statement::ExportDeclaration(it) => Some(&it.declaration),
+            other => other.as_declaration(),
+        };
+        self.module.types.extend(match (declared, statement) {
+            (Some(ast::Declaration::TSInterfaceDeclaration(it)), _) => Some(types::interface(it)),
+            (Some(ast::Declaration::TSTypeAliasDeclaration(it)), _) => Some(types::alias(it)),
+            (_, ast::Statement::ExportDefaultDeclaration(it)) => match &it.declaration {
+                ast::ExportDefaultDeclarationKind::TSInterfaceDeclaration(it) => Some(types::interface(it)),
+                _ => None,
+            },
+            _ => None,
+        });
+    }
+
     fn source(&mut self, source: &str) -> Arc<str> {
         self.module.sources.push(source.to_owned());
         text(source)
@@ -120,28 +139,31 @@ impl Lower<'_> {
     fn module_statement(&mut self, statement: &ast::Statement) -> Vec<Stmt> {
         match statement {
             ast::Statement::ImportDeclaration(it) => {
-                if it.import_kind.is_type() {
-                    return Vec::new();
-                }
-                let source = self.source(&it.source.value);
-                let mut bindings = Vec::new();
+                let whole = it.import_kind.is_type();
+                let source = if whole { text(&it.source.value) } else { self.source(&it.source.value) };
+                let (mut bindings, mut types) = (Vec::new(), Vec::new());
                 for specifier in it.specifiers.iter().flatten() {
-                    bindings.push(match specifier {
-                        ast::ImportDeclarationSpecifier::ImportSpecifier(it) => {
-                            if it.import_kind.is_type() {
-                                continue;
-                            }
-                            (text(&it.local.name), Imported::Name(export_name(&it.imported)))
-                        }
+                    let (of_type, binding) = match specifier {
+                        ast::ImportDeclarationSpecifier::ImportSpecifier(it) => (
+                            it.import_kind.is_type(),
+                            (text(&it.local.name), Imported::Name(export_name(&it.imported))),
+                        ),
                         ast::ImportDeclarationSpecifier::ImportDefaultSpecifier(it) => {
-                            (text(&it.local.name), Imported::Name(text(DEFAULT)))
+                            (false, (text(&it.local.name), Imported::Name(text(DEFAULT))))
                         }
                         ast::ImportDeclarationSpecifier::ImportNamespaceSpecifier(it) => {
-                            (text(&it.local.name), Imported::Namespace)
+                            (false, (text(&it.local.name), Imported::Namespace))
                         }
-                    });
+                    };
+                    if whole || of_type { types.push(binding) } else { bindings.push(binding) }
                 }
-                self.module.imports.push(Import { source, span: span(it.span), bindings });
+                if !types.is_empty() {
+                    let source = Arc::clone(&source);
+                    self.module.type_imports.push(Import { source, span: span(it.span), bindings: types });
+                }
+                if !whole {
+                    self.module.imports.push(Import { source, span: span(it.span), bindings });
+                }
                 Vec::new()
             }
             ast::Statement::ExportAllDeclaration(it) => {
@@ -482,8 +504,30 @@ impl Lower<'_> {
         Function { span: span(it.span), name: None, params, rest, arity, arrow: true, body }
     }
 
+    fn decorators(&mut self, all: &[ast::Decorator]) -> Vec<Expr> {
+        all.iter().map(|it| self.expr(&it.expression)).collect()
+    }
+
+    fn typed(&mut self, params: &ast::FormalParameters) -> Vec<Param> {
+        params
+            .items
+            .iter()
+            .map(|it| Param {
+                decorators: self.decorators(&it.decorators),
+                of: types::annotation(it.type_annotation.as_deref()),
+                optional: it.optional || it.initializer.is_some(),
+            })
+            .collect()
+    }
+
     fn class(&mut self, it: &ast::Class) -> Class {
-        let mut class = Class { parent: it.heritage.as_ref().map(|it| self.expr(&it.expression)), ..Class::default() };
+        let mut class = Class {
+            span: span(it.span),
+            name: it.id.as_ref().map(|it| text(&it.name)),
+            decorators: self.decorators(&it.decorators),
+            parent: it.heritage.as_ref().map(|it| self.expr(&it.expression)),
+            ..Class::default()
+        };
         for element in &it.body.body {
             match element {
                 ast::ClassElement::MethodDefinition(it) => {
@@ -491,19 +535,31 @@ impl Lower<'_> {
                         continue;
                     }
                     let function = Arc::new(self.function(&it.value));
+                    let params = self.typed(&it.value.params);
                     if it.kind == ast::MethodDefinitionKind::Constructor {
                         class.constructor = Some(function);
+                        class.injected = params;
                     } else if it.kind != ast::MethodDefinitionKind::Set
                         && let Key::Name(name) = self.key(&it.key)
                     {
                         let getter = it.kind == ast::MethodDefinitionKind::Get;
-                        class.methods.push(Method { name, function, getter, is_static: it.r#static });
+                        let decorators = self.decorators(&it.decorators);
+                        let returns = types::annotation(it.value.return_type.as_deref());
+                        let is_static = it.r#static;
+                        class.methods.push(Method { name, function, getter, is_static, decorators, params, returns });
                     }
                 }
                 ast::ClassElement::PropertyDefinition(it) => {
                     if let Key::Name(name) = self.key(&it.key) {
                         let value = it.value.as_ref().map(|it| self.expr(it));
-                        class.fields.push(Field { name, value, is_static: it.r#static });
+                        class.fields.push(Field {
+                            name,
+                            value,
+                            is_static: it.r#static,
+                            decorators: self.decorators(&it.decorators),
+                            of: types::annotation(it.type_annotation.as_deref()),
+                            optional: it.optional,
+                        });
                     }
                 }
                 _ => {}

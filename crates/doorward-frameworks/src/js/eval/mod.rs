@@ -16,9 +16,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use self::calls::unknown_args;
-use crate::js::ir::{Class, Export, Function, Span};
+use crate::js::ir::{Class, Export, Expr, Function, Span};
 use crate::js::program::{Program, Target};
-use crate::js::value::{Arg, Closure, External, Object, Place, Scope, Slot, Value};
+use crate::js::value::{Arg, ClassValue, Closure, External, Object, Place, Scope, Slot, Value};
 
 /// Enough for any start-up code; a program that needs more is reported and left unfinished.
 const MAX_STEPS: u64 = 5_000_000;
@@ -262,6 +262,42 @@ impl<'p, H: Host> Eval<'p, H> {
             // Nothing in the project calls it, still.
             self.entered.remove(&Arc::as_ptr(&closure.function));
         }
+    }
+
+    /// What an expression in front of a class or one of its members is, as the class sees it: `Controller('/users')`.
+    #[expect(dead_code, reason = "for frameworks that come next")]
+    pub(crate) fn decorator(&mut self, class: &ClassValue, expr: &Expr) -> Value {
+        self.alone(class.module, |it| it.expr(expr, &class.scope))
+    }
+
+    /// Calls a function after start-up, with a budget of its own, so that no call eats up that of the others.
+    #[expect(dead_code, reason = "for frameworks that come next")]
+    pub(crate) fn run(&mut self, callee: &Value, this: Option<Value>, args: &[Arg], module: usize) -> Value {
+        let site = Site {
+            module,
+            call: Span::default(),
+            object: Span::default(),
+            callee_end: 0,
+            statement: Span::default(),
+            branch: Rc::from([]),
+        };
+        self.alone(module, |it| it.call_value(callee, this, args, &site))
+    }
+
+    fn alone<T>(&mut self, module: usize, work: impl FnOnce(&mut Self) -> T) -> T {
+        let steps = std::mem::take(&mut self.steps);
+        let limit = std::mem::replace(&mut self.limit, MAX_GUESSED_STEPS);
+        self.frames.push(Frame {
+            module,
+            statement: Span::default(),
+            returned: None,
+            function: None,
+            branch_base: self.branch.len(),
+        });
+        let result = work(self);
+        self.frames.pop();
+        (self.steps, self.limit) = (steps, limit);
+        result
     }
 
     /// The modules loaded so far, without those that stand for a package.
