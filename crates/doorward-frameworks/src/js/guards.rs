@@ -34,6 +34,7 @@ pub(crate) static HARMLESS: &[&str] = &[
     "express-validator",
     "celebrate",
     "express-fileupload",
+    "express-bearer-token",
     "express-mongo-sanitize",
     "xss-clean",
     "hpp",
@@ -59,6 +60,8 @@ pub(crate) static HARMLESS: &[&str] = &[
     "zod-express-middleware",
     "express-zod-api",
     "on-finished",
+    "passport",
+    "request-ip",
 ];
 
 /// What is known about one handler.
