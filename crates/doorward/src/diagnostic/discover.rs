@@ -90,10 +90,6 @@ codes! {
      answers never reaches the application, so none of it is in the inventory and no guard runs for it. Give the server \
      the application itself, and make routes of what the function answers."
 
-    "DW2020" Warning "routes are registered on the application's own router"
-    "`app.router` is the router inside of an application of Express 5. What is registered on it is served like any other \
-     route, but is not followed, so it is missing from the inventory. Register it on the application."
-
     "DW2021" Info "static files are served to anyone"
     "The files of a folder are served without a guard in front of them. They are not routes, so a policy doesn't speak of \
      them. If they are not meant for everybody, put a guard in front; never serve a folder that holds source or settings."

@@ -63,7 +63,11 @@ impl<H: Host> Eval<'_, H> {
             Value::Host(at) if self.host_prop(*at, name).is_some() => {
                 self.host_prop(*at, name).unwrap_or(Value::Unknown)
             }
-            Value::Host(_) | Value::Str(_) | Value::Require => Value::Method(Box::new(object.clone()), Arc::from(name)),
+            Value::Host(at) => match self.host.member(*at, name) {
+                Some(value) => value,
+                None => Value::Method(Box::new(object.clone()), Arc::from(name)),
+            },
+            Value::Str(_) | Value::Require => Value::Method(Box::new(object.clone()), Arc::from(name)),
             Value::OneOf(values) => {
                 let values = Rc::clone(values);
                 values.iter().map(|it| self.member(it, name)).reduce(Value::or).unwrap_or(Value::Unknown)

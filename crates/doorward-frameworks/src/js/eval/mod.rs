@@ -62,6 +62,10 @@ pub(crate) trait Host {
     fn call(&mut self, callee: &External, args: &[Arg], site: &Site) -> Option<Value>;
     /// A method call on an object the host made.
     fn method(&mut self, object: usize, name: &str, args: &[Arg], site: &Site) -> Value;
+    /// A member of an object the host made, where that is something other than a method.
+    fn member(&mut self, _object: usize, _name: &str) -> Option<Value> {
+        None
+    }
     /// Whether objects the host made have a method of this name, which means the same whatever the program puts in
     /// its place: those who replace it call it in the end.
     fn is_method(&self, _object: usize, _name: &str) -> bool {

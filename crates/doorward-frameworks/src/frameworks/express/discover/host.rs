@@ -289,6 +289,12 @@ impl Host for Express {
         }
     }
 
+    fn member(&mut self, object: usize, name: &str) -> Option<Value> {
+        // An application of Express 5 registers on its own router, and the program may do the same.
+        let is_app = self.made.get(object).is_some_and(|it| matches!(it.kind, Kind::App));
+        (is_app && name == "router").then_some(Value::Host(object))
+    }
+
     fn is_method(&self, _object: usize, name: &str) -> bool {
         VERBS.contains(&name) || matches!(name, "use" | "route" | "param" | "listen" | "del" | "set" | "handle")
     }

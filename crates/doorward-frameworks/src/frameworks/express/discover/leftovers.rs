@@ -226,48 +226,6 @@ impl Reader<'_> {
         }
     }
 
-    /// `app.router` of Express 5, used to register routes past the application.
-    pub(super) fn own_router(&mut self) {
-        if self.major < 5 {
-            return;
-        }
-        let apps: BTreeSet<String> = self
-            .eval
-            .host
-            .made
-            .iter()
-            .filter(|it| matches!(it.kind, Kind::App))
-            .filter_map(|it| it.name.clone())
-            .collect();
-        let read: Vec<usize> = self.found.read.iter().copied().collect();
-        for at in read {
-            let module = self.program.module(at);
-            let mut inspected = BTreeSet::new();
-            let mut found: BTreeSet<Span> = BTreeSet::new();
-            ir::visit(&module.body, &mut |expr| {
-                let ExprKind::Member(object, Key::Name(name)) = &expr.kind else { return true };
-                if &**name == "stack" {
-                    // It only looks.
-                    inspected.insert(object.span);
-                }
-                let of_app = matches!(&object.kind, ExprKind::Name(it) | ExprKind::Member(_, Key::Name(it)) if apps.contains(&**it));
-                if &**name == "router" && of_app && !inspected.contains(&expr.span) {
-                    found.insert(expr.span);
-                }
-                true
-            });
-            for span in found {
-                let place = self.location(at, span);
-                let text = printable(&one_line(&self.text(at, span)));
-                self.tell(
-                    Diagnostic::new("DW2020", format!("routes that are registered on `{text}` are not listed"))
-                        .at(place)
-                        .help("register them on the application"),
-                );
-            }
-        }
-    }
-
     /// Files that are served where no guard has run.
     pub(super) fn files_for_anyone(
         &mut self,

@@ -159,7 +159,6 @@ impl Reader<'_> {
         self.loose(&reached);
         self.uncalled();
         self.listeners();
-        self.own_router();
         self.wiring(&roots);
         self.deprecated_mounts(&roots);
         findings::collect(self, &roots);
