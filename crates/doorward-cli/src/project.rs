@@ -28,7 +28,7 @@ impl Project {
 
     pub(crate) fn analysis(&self) -> Result<Analysis, Failure> {
         doorward_frameworks::discover(&self.root, &DiscoverOptions::default()).map_err(|error| {
-            Failure::new(Exit::Usage, error.to_string()).help(
+            Failure::new(Exit::Usage, error.to_string()).findings(error.diagnostics().to_vec()).help(
                 "run this in the folder of a backend that doorward knows (Express so far), or name it with `--root`",
             )
         })

@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod edit;
+mod facts;
 mod frameworks;
 mod js;
 mod manifest;

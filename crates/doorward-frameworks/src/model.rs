@@ -13,6 +13,15 @@ pub struct Analysis {
     pub inventory: Inventory,
     /// One per app of the inventory, in the same order.
     pub sources: Vec<AppSource>,
+    /// What is wrong with the tree as a whole: keys that anybody can read, packages with known holes.
+    pub findings: Vec<Diagnostic>,
+}
+
+impl Analysis {
+    /// Everything that was noticed about keys, packages and the authentication there is; not what is unresolved.
+    pub fn all_findings(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.findings.iter().chain(self.sources.iter().flat_map(|source| &source.findings))
+    }
 }
 
 /// The parts of an app's source that planning edits.

@@ -6,6 +6,7 @@ use std::path::Path;
 use doorward::diagnostic::Diagnostic;
 use doorward::inventory::{App, Inventory, Route};
 
+use crate::facts::{self, Survey};
 use crate::frameworks::{self, Framework};
 use crate::js::{self, program::Program};
 use crate::model::{Analysis, AppSource};
@@ -58,6 +59,17 @@ pub enum DiscoverError {
     NoThread,
 }
 
+impl DiscoverError {
+    /// What was noticed before it was clear that there is nothing to discover.
+    #[must_use]
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        match self {
+            Self::Empty { diagnostics, .. } | Self::NoFramework { diagnostics, .. } => diagnostics,
+            Self::Unreadable { .. } | Self::NotAFolder(_) | Self::NoThread => &[],
+        }
+    }
+}
+
 /// One package of the tree that uses a framework.
 #[derive(Debug, Default)]
 pub(crate) struct Package {
@@ -104,8 +116,11 @@ fn discover_here(given: &Path, options: &DiscoverOptions) -> Result<Analysis, Di
         return Err(DiscoverError::NotAFolder(shown));
     }
     let mut walked = walk::walk(&root);
+    let survey = facts::survey(&root, &walked);
     if walked.sources.values().all(Vec::is_empty) {
-        return Err(DiscoverError::Empty { folder: shown, diagnostics: walked.skipped });
+        let mut diagnostics = survey.findings;
+        diagnostics.append(&mut walked.skipped);
+        return Err(DiscoverError::Empty { folder: shown, diagnostics });
     }
     let mut reading = Reading { unresolved: std::mem::take(&mut walked.skipped), ..Reading::default() };
     let take = |walked: &mut walk::Walk, kind| walked.sources.remove(&kind).unwrap_or_default();
@@ -114,7 +129,7 @@ fn discover_here(given: &Path, options: &DiscoverOptions) -> Result<Analysis, Di
         let language = js::packages::JavaScript::parse(&root, sources, &walked.manifests, &mut reading.unresolved)?;
         reading.read(&language, options);
     }
-    reading.finish(shown)
+    reading.finish(shown, survey)
 }
 
 /// Everything read so far, over all languages.
@@ -175,7 +190,7 @@ impl Reading {
         choices.into_iter().find(|it| self.names.insert(it.clone())).unwrap_or(name)
     }
 
-    fn finish(mut self, folder: String) -> Result<Analysis, DiscoverError> {
+    fn finish(mut self, folder: String, survey: Survey) -> Result<Analysis, DiscoverError> {
         if self.found_any && self.apps.is_empty() {
             self.unresolved.push(
                 Diagnostic::new(
@@ -191,12 +206,25 @@ impl Reading {
         self.unresolved.dedup();
         if !self.found_any {
             let known = frameworks::ALL.iter().map(|it| it.id).collect::<Vec<_>>().join(", ");
-            return Err(DiscoverError::NoFramework { folder, known, diagnostics: self.unresolved });
+            let mut diagnostics = survey.findings;
+            diagnostics.append(&mut self.unresolved);
+            return Err(DiscoverError::NoFramework { folder, known, diagnostics });
         }
         self.apps.sort_by(|(one, _), (two, _)| one.root.cmp(&two.root));
-        let (apps, sources) = self.apps.into_iter().unzip();
-        Ok(Analysis { inventory: Inventory { apps, unresolved: self.unresolved }, sources })
+        survey.describe(self.apps.iter_mut().map(|(app, _)| app));
+        let (apps, sources): (Vec<App>, Vec<AppSource>) = self.apps.into_iter().unzip();
+        let mut findings = survey.findings;
+        findings.retain(|it| !sources.iter().flat_map(|source| &source.findings).any(|told| is_told(it, told)));
+        findings.sort_by(|one, two| (&one.location, &one.code).cmp(&(&two.location, &two.code)));
+        Ok(Analysis { inventory: Inventory { apps, unresolved: self.unresolved }, sources, findings })
     }
+}
+
+/// A key that is given to a call of Clerk's is told where the call is read; it stands on one of the lines of the call.
+fn is_told(finding: &Diagnostic, told: &Diagnostic) -> bool {
+    const LINES: u32 = 20;
+    let (Some(at), Some(call)) = (&finding.location, &told.location) else { return false };
+    finding.code == told.code && at.file == call.file && (call.line..call.line.saturating_add(LINES)).contains(&at.line)
 }
 
 /// What a language's engine offers to discovery.

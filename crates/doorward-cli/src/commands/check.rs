@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Arguments, options: &CheckOptions) -> Outcome {
     let mut findings = check(&analysis.inventory, &policy, lock.as_ref());
     findings.extend(make(&project, &analysis, &policy).disagreements());
     findings.extend(analysis.inventory.unresolved.iter().cloned());
-    findings.extend(analysis.sources.iter().flat_map(|source| source.findings.iter().cloned()));
+    findings.extend(analysis.all_findings().cloned());
     let failing = findings.iter().filter(|finding| finding.fails()).count();
     let exit = if failing == 0 { Exit::Ok } else { Exit::Findings };
     let routes: usize = analysis.inventory.apps.iter().map(|app| app.routes.len()).sum();

@@ -11,7 +11,7 @@ use crate::project::{POLICY, Project};
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let project = Project::open(arguments)?;
     let analysis = project.analysis()?;
-    let findings: Vec<_> = analysis.sources.iter().flat_map(|source| source.findings.clone()).collect();
+    let findings: Vec<_> = analysis.all_findings().cloned().collect();
     if arguments.json {
         output::json("discover", true, &findings, &analysis.inventory);
         return Ok(Exit::Ok);
@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         say!("{}", output::findings(&project.root, unresolved).trim_end());
     }
     if !findings.is_empty() {
-        say!("{BOLD}{} about the authentication there is{BOLD:#}\n", count(findings.len(), "note"));
+        say!("{BOLD}{} about keys, packages and the authentication there is{BOLD:#}\n", count(findings.len(), "note"));
         say!("{}", output::findings(&project.root, &findings).trim_end());
     }
     if project.read(POLICY).is_ok_and(|policy| policy.is_some()) {

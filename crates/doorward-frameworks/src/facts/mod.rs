@@ -1,0 +1,183 @@
+//! What is true of the tree as a whole, whatever its frameworks: keys that should not be there, versions, tools,
+//! settings and variables.
+
+mod git;
+mod names;
+mod scan;
+mod secrets;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use doorward::diagnostic::{Diagnostic, Location};
+use doorward::facts::{Place, Variable};
+use doorward::inventory::App;
+use rayon::prelude::*;
+
+use crate::walk::{Walk, printable, relative};
+use git::Tracked;
+use names::{FileKind, Role, file_kind};
+use scan::{Scanner, Seen, What};
+use secrets::Standing;
+
+/// What was read from the tree.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    pub(crate) findings: Vec<Diagnostic>,
+    files: Vec<FileSeen>,
+}
+
+/// What was seen in one file.
+#[derive(Debug)]
+struct FileSeen {
+    /// Relative to the tree.
+    file: String,
+    kind: FileKind,
+    standing: Standing,
+    seen: Vec<Seen>,
+}
+
+impl FileSeen {
+    fn at(&self, line: u32) -> Location {
+        Location { file: printable(&self.file), line, column: 1 }
+    }
+}
+
+/// Files whose content is never text.
+const BINARY: &[&str] = &[
+    "png", "jpg", "jpeg", "gif", "webp", "avif", "ico", "bmp", "tiff", "pdf", "zip", "gz", "tgz", "xz", "zst", "bz2",
+    "7z", "jar", "war", "wasm", "woff", "woff2", "ttf", "otf", "eot", "mp3", "mp4", "mov", "avi", "webm", "ogg", "wav",
+    "so", "dylib", "dll", "exe", "a", "o", "class", "pyc", "node", "db", "sqlite",
+];
+
+/// Searches every file of the tree, and those that git tracks although they are ignored. Environment files beside a
+/// manifest are read even where they are ignored.
+pub(crate) fn survey(root: &Path, walked: &Walk) -> Survey {
+    let files = &walked.files;
+    let folders = walked.manifests.iter().filter_map(|(path, _)| path.parent());
+    let Some(scanner) = Scanner::new() else { return Survey::default() };
+    let tracked = Tracked::below(root);
+    let mut all: Vec<(String, Standing)> = files
+        .iter()
+        .map(|path| {
+            let file = relative(root, path);
+            let standing =
+                if tracked.as_ref().is_some_and(|it| it.has(&file)) { Standing::Tracked } else { Standing::Loose };
+            (file, standing)
+        })
+        .collect();
+    let known: BTreeSet<&str> = all.iter().map(|(file, _)| file.as_str()).collect();
+    let mut more: Vec<(String, Standing)> = Vec::new();
+    for file in tracked.iter().flat_map(Tracked::iter) {
+        if !known.contains(file) && !is_foreign(file) && is_inside(root, file) {
+            more.push((file.to_owned(), Standing::Tracked));
+        }
+    }
+    for folder in folders.chain([root]).collect::<BTreeSet<_>>() {
+        for file in environment_files(root, folder) {
+            if !known.contains(file.as_str()) && !more.iter().any(|(other, _)| *other == file) {
+                more.push((file, Standing::Local));
+            }
+        }
+    }
+    all.append(&mut more);
+    all.retain(|(file, _)| !file.rsplit_once('.').is_some_and(|(_, it)| BINARY.contains(&it)));
+    let read: Vec<Result<FileSeen, Box<Diagnostic>>> = all
+        .into_par_iter()
+        .map_init(Vec::new, |buffer, (file, standing)| read_one(&scanner, root, file, standing, buffer))
+        .collect();
+    let mut survey = Survey::default();
+    for one in read {
+        match one {
+            Ok(file) if file.seen.is_empty() => {}
+            Ok(file) => {
+                survey.findings.extend(secrets::judge(&file));
+                survey.files.push(file);
+            }
+            Err(finding) => survey.findings.push(*finding),
+        }
+    }
+    survey
+}
+
+fn read_one(
+    scanner: &Scanner,
+    root: &Path,
+    file: String,
+    standing: Standing,
+    buffer: &mut Vec<u8>,
+) -> Result<FileSeen, Box<Diagnostic>> {
+    let unread = |why: &str| {
+        let finding = Diagnostic::new("DW2321", format!("`{}` was not searched for secrets: {why}", printable(&file)))
+            .at(Location::file(printable(&file)))
+            .help("give the user who runs doorward read access, or take the file out of the tree");
+        Box::new(finding)
+    };
+    let path = root.join(&file);
+    if std::fs::metadata(&path).is_ok_and(|it| it.len() > scan::MAX_BYTES) {
+        return Err(unread("it is larger than 1 GB"));
+    }
+    let seen = scanner.file(&path, buffer).map_err(|error| unread(&error.to_string()))?;
+    let kind = file_kind(file.rsplit('/').next().unwrap_or(&file));
+    Ok(FileSeen { kind, standing, seen, file })
+}
+
+/// Whether a path lies in a folder of installed packages.
+fn is_foreign(path: &str) -> bool {
+    path.split('/').any(crate::walk::is_foreign)
+}
+
+/// Whether a path that git names is a file of the tree: neither gone nor reached through a link.
+fn is_inside(root: &Path, file: &str) -> bool {
+    let path = root.join(file);
+    std::fs::symlink_metadata(&path).is_ok_and(|it| it.is_file())
+        && path.parent().and_then(|it| it.canonicalize().ok()).is_some_and(|it| it.starts_with(root))
+}
+
+/// Whether `path` lies in `folder`; `.` is the tree itself.
+fn is_below(path: &str, folder: &str) -> bool {
+    folder == "." || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn environment_files(root: &Path, folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    entries
+        .filter_map(Result::ok)
+        .filter(|it| it.file_type().is_ok_and(|kind| kind.is_file()))
+        .filter(|it| matches!(file_kind(&it.file_name().to_string_lossy()), FileKind::Env(_)))
+        .map(|it| relative(root, &it.path()))
+        .collect()
+}
+
+impl Survey {
+    /// Adds what is known to each app.
+    pub(crate) fn describe<'a>(&self, apps: impl Iterator<Item = &'a mut App>) {
+        let mut apps: Vec<&mut App> = apps.collect();
+        let roots: Vec<String> = apps.iter().map(|app| app.root.clone()).collect();
+        for app in &mut apps {
+            let others: Vec<&str> =
+                roots.iter().map(String::as_str).filter(|it| *it != app.root && is_below(it, &app.root)).collect();
+            let belongs = |file: &str| is_below(file, &app.root) && !others.iter().any(|it| is_below(file, it));
+            app.facts.variables = self.variables(belongs);
+        }
+    }
+
+    /// Clerk's variables in the files for which `belongs` holds.
+    fn variables(&self, belongs: impl Fn(&str) -> bool) -> Vec<Variable> {
+        let mut all: std::collections::BTreeMap<&str, Variable> = std::collections::BTreeMap::new();
+        for file in self.files.iter().filter(|it| belongs(&it.file)) {
+            for seen in &file.seen {
+                let What::Name { name, role } = &seen.what else { continue };
+                let variable =
+                    all.entry(name).or_insert_with(|| Variable { name: name.clone(), ..Variable::default() });
+                let place = Place { file: printable(&file.file), line: seen.line };
+                match (role, file.kind) {
+                    (Role::Read, FileKind::Code) => variable.read.push(place),
+                    (Role::Declared, FileKind::Env(_)) => variable.declared.push(place),
+                    _ => {}
+                }
+            }
+        }
+        all.into_values().filter(|it| !it.read.is_empty() || !it.declared.is_empty()).collect()
+    }
+}
