@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List every endpoint, and which of them are open.
-    Discover,
+    Discover(DiscoverFlags),
     /// Propose a policy and show every change that would enforce it.
     Plan(PlanOptions),
     /// Write the plan that was shown.
@@ -58,7 +58,7 @@ impl Command {
     /// The verb, as it appears in JSON schemas.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Discover => "discover",
+            Self::Discover(_) => "discover",
             Self::Plan(_) => "plan",
             Self::Apply(_) => "apply",
             Self::Undo => "undo",
@@ -70,6 +70,19 @@ impl Command {
             Self::Completions { .. } => "completions",
         }
     }
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct DiscoverFlags {
+    /// Only apps of this framework, such as `express`.
+    #[arg(long, value_name = "ID")]
+    pub(crate) framework: Option<String>,
+    /// Only this app, by its name or its folder.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) app: Option<String>,
+    /// List only the routes that are open, or whose guard can't be told.
+    #[arg(long)]
+    pub(crate) open: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod exit;
 mod output;
+mod progress;
 mod project;
 mod questions;
 
@@ -19,7 +20,7 @@ fn main() -> std::process::ExitCode {
     arguments.color.apply();
     let json = arguments.json;
     let outcome = match &arguments.command {
-        Command::Discover => commands::discover::run(&arguments),
+        Command::Discover(flags) => commands::discover::run(&arguments, flags),
         Command::Plan(options) => commands::plan::run(&arguments, options),
         Command::Apply(options) => commands::apply::run(&arguments, options),
         Command::Undo => commands::undo::run(&arguments),

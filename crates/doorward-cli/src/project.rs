@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use doorward::inventory::App;
 use doorward::policy::Policy;
-use doorward_frameworks::{Analysis, DiscoverOptions};
+use doorward_frameworks::{Analysis, DiscoverError, DiscoverOptions};
 
 use crate::args::Arguments;
 use crate::exit::{Exit, Failure};
+use crate::progress::Progress;
 
 pub(crate) const POLICY: &str = "doorward.toml";
 pub(crate) use doorward_frameworks::LOCK;
@@ -27,10 +28,30 @@ impl Project {
     }
 
     pub(crate) fn analysis(&self) -> Result<Analysis, Failure> {
-        doorward_frameworks::discover(&self.root, &DiscoverOptions::default()).map_err(|error| {
-            Failure::new(Exit::Usage, error.to_string()).findings(error.diagnostics().to_vec()).help(
-                "run this in the folder of a backend that doorward knows (Express so far), or name it with `--root`",
-            )
+        self.analysis_of(None)
+    }
+
+    /// The apps of one framework, or of every one.
+    pub(crate) fn analysis_of(&self, framework: Option<&str>) -> Result<Analysis, Failure> {
+        let known = || doorward_frameworks::known_frameworks().collect::<Vec<_>>().join(", ");
+        if let Some(wanted) =
+            framework.filter(|wanted| !doorward_frameworks::known_frameworks().any(|it| it == *wanted))
+        {
+            return Err(Failure::new(Exit::Usage, format!("doorward knows no framework `{wanted}`"))
+                .help(format!("the frameworks are {}", known())));
+        }
+        let mut options = DiscoverOptions::default();
+        options.framework = framework.map(str::to_owned);
+        let _progress = Progress::start("Reading the source");
+        doorward_frameworks::discover(&self.root, &options).map_err(|error| match (&error, framework) {
+            (DiscoverError::NoFramework { folder, .. }, Some(wanted)) => {
+                Failure::new(Exit::Usage, format!("`{folder}` holds no app of `{wanted}`"))
+                    .help("leave `--framework` out to see the apps there are")
+            }
+            _ => Failure::new(Exit::Usage, error.to_string()).findings(error.diagnostics().to_vec()).help(format!(
+                "run this in the folder of a backend that doorward knows ({}), or name it with `--root`",
+                known()
+            )),
         })
     }
 

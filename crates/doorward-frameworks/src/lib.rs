@@ -16,7 +16,7 @@ mod source;
 mod walk;
 
 pub use apply::{ApplyError, STATE, apply, load_state, read, remember, save_state, undo, write};
-pub use frameworks::runs_on_node;
+pub use frameworks::{known_frameworks, runs_on_node};
 pub use model::*;
 pub use plan::{Change, LOCK, Plan, plan};
 pub use project::{DiscoverError, DiscoverOptions, discover};

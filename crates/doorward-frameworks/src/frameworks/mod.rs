@@ -50,6 +50,11 @@ pub(crate) fn find(id: &str) -> Option<&'static Framework> {
     ALL.iter().copied().find(|framework| framework.id == id)
 }
 
+/// The id of every framework doorward knows, in alphabetical order.
+pub fn known_frameworks() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|framework| framework.id)
+}
+
 /// Whether apps of this framework are started by what their `package.json` says.
 #[must_use]
 pub fn runs_on_node(id: &str) -> bool {

@@ -1,0 +1,9 @@
+//! Documents made of what doorward knows, to hand on to people and to other tools.
+//!
+//! Everything here is a function from data to text: nothing is read, nothing is written, and the same data gives the
+//! same bytes. All of the data comes from the target, so every writer escapes it for its own format, and no writer
+//! lets a secret through.
+
+mod survey;
+
+pub use survey::{Counts, Group, Survey, groups, mounted_at};
