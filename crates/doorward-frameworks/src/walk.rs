@@ -56,6 +56,9 @@ const SIDE_FOLDERS: &[&str] = &[
 const ROUTE_FOLDERS: &[&str] =
     &["app", "pages", "routes", "routers", "api", "apis", "controllers", "endpoints", "views", "handlers"];
 
+/// The one hidden folder that is part of an API: file-system routers serve what is in it.
+const WELL_KNOWN: &str = ".well-known";
+
 /// Files that describe a package and what it needs.
 const MANIFESTS: &[&str] =
     &["package.json", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile", "Cargo.toml"];
@@ -177,7 +180,7 @@ fn is_aside(path: &str) -> bool {
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     name.starts_with('.')
         || folders.split('/').any(|it| {
-            let aside = it.starts_with('.') || (SIDE_FOLDERS.contains(&it) && !among_routes);
+            let aside = (it.starts_with('.') && it != WELL_KNOWN) || (SIDE_FOLDERS.contains(&it) && !among_routes);
             among_routes |= ROUTE_FOLDERS.contains(&it);
             aside
         })

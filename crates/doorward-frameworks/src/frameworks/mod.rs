@@ -1,6 +1,7 @@
 //! The frameworks doorward knows.
 
 mod express;
+mod next;
 
 use std::collections::BTreeMap;
 
@@ -62,4 +63,4 @@ pub fn runs_on_node(id: &str) -> bool {
 }
 
 /// Every framework doorward knows, in alphabetical order.
-pub(crate) static ALL: &[&Framework] = &[&express::FRAMEWORK];
+pub(crate) static ALL: &[&Framework] = &[&express::FRAMEWORK, &next::FRAMEWORK];

@@ -4,6 +4,7 @@
 //! be known without running it. It knows nothing about any framework: values of packages stay symbolic, and a
 //! [`Host`](eval::Host) says what calling them means.
 
+pub(crate) mod aliases;
 pub(crate) mod ask;
 pub(crate) mod eval;
 pub(crate) mod flow;

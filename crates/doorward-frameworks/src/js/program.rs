@@ -8,6 +8,7 @@ use std::sync::Arc;
 use oxc_resolver::{ResolveOptions, Resolver, TsconfigDiscovery};
 use rayon::prelude::*;
 
+use super::aliases::Aliases;
 use super::ir::Module;
 use super::lower;
 use crate::walk;
@@ -21,6 +22,9 @@ pub(crate) struct Program {
     modules: RefCell<Vec<Arc<Module>>>,
     by_path: RefCell<HashMap<PathBuf, usize>>,
     resolver: Resolver,
+    /// Where the resolver gives up on a broken configuration: the same without one, and what can be read of it.
+    plain: Resolver,
+    aliases: Aliases,
     /// Packages of the tree itself, by name.
     workspace: HashMap<String, PathBuf>,
 }
@@ -61,6 +65,8 @@ impl Program {
             modules: RefCell::new(parsed.into_iter().map(|(_, module)| module).collect()),
             by_path: RefCell::new(by_path),
             resolver: Resolver::new(options()),
+            plain: Resolver::new(ResolveOptions { tsconfig: None, ..options() }),
+            aliases: Aliases::default(),
             workspace,
         })
     }
@@ -90,9 +96,23 @@ impl Program {
         }
         match self.resolver.resolve_file(&file, source) {
             Ok(found) => self.target(&found.into_path_buf()),
-            Err(_) if relative => Target::Missing,
-            Err(_) => self.in_workspace(source),
+            Err(_) => match self.without_configuration(&file, source) {
+                Some(target) => target,
+                None if relative => Target::Missing,
+                None => self.in_workspace(source),
+            },
         }
+    }
+
+    /// A configuration that can't be loaded makes the resolver give up on every name.
+    fn without_configuration(&self, file: &Path, source: &str) -> Option<Target> {
+        let folder = file.parent()?;
+        if source.starts_with('.') || source.starts_with('/') {
+            return self.plain.resolve(folder, source).ok().map(|it| self.target(&it.into_path_buf()));
+        }
+        let targets = self.aliases.targets(&self.root, folder, source);
+        let found = targets.iter().find_map(|(base, name)| self.plain.resolve(base, name).ok());
+        found.map(|it| self.target(&it.into_path_buf()))
     }
 
     /// Packages of a workspace that were not installed yet.

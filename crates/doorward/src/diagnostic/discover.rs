@@ -152,6 +152,27 @@ codes! {
      guards of the routes behind it, so what it answers is given to anybody. Put a guard in front of it, or make a route of \
      what it answers, which can then be guarded."
 
+    "DW2130" Warning "a rewrite sends requests to another server"
+    "An entry of `rewrites()` forwards what comes in under a path to another host. Whatever that server answers is reachable \
+     through this one, and no guard of this application runs for it unless the middleware refuses first. The paths behind \
+     it are not in the inventory."
+
+    "DW2131" Warning "a rewrite is a second path to a route"
+    "An entry of `rewrites()` leads from one path to another one of the same application, so a route answers under two \
+     names. A rule, a proxy or a middleware that goes by the path sees only one of them. Guard the route itself."
+
+    "DW2132" Info "a catch-all route hands requests to another router"
+    "Every method and path below the route is given to a router of a package, which decides on its own what to answer. The \
+     routes it knows are not in the inventory one by one, unless they are read as an application of their own."
+
+    "DW2133" Info "a route answers in the place of another one"
+    "A folder such as `(.)photo` makes Next.js answer a path with another route when the request says that it comes from \
+     within the application, which is a header that anybody can send. The route is listed under the path it stands in for."
+
+    "DW2134" Info "only files are built"
+    "With `output: 'export'` no code of the application runs where it is served. Answers to GET are computed once, at build \
+     time, and everybody can read them; other methods and the middleware do not exist. Guards in them protect nothing."
+
     "DW2301" Critical "a Clerk secret is in a file that is shared"
     "The file is tracked by git, or nothing keeps it from being committed, and it holds a secret of Clerk's. Whoever gets \
      the repository, a copy of it or an image built from it can act as your backend. Replace the secret in Clerk's \

@@ -128,6 +128,8 @@ pub(crate) struct Eval<'p, H> {
     limit: u64,
     /// Whether it was told that the program is too complex.
     told: bool,
+    /// Modules are loaded when something of theirs is looked at, and not when they are imported.
+    lazy: bool,
     /// How deep the evaluator itself is nested, so that no program can exhaust the stack.
     depth: usize,
     guessing: usize,
@@ -153,6 +155,7 @@ impl<'p, H: Host> Eval<'p, H> {
             steps: 0,
             limit: MAX_STEPS,
             told: false,
+            lazy: false,
             depth: 0,
             guessing: 0,
             trying: 0,
@@ -161,6 +164,26 @@ impl<'p, H: Host> Eval<'p, H> {
             made: HashSet::new(),
             problems: Vec::new(),
         }
+    }
+
+    /// An evaluator for programs of which each module is an entry point, and imports are only worth reading where
+    /// something of theirs is used.
+    pub(crate) fn lazy(program: &'p Program, host: H) -> Self {
+        Self { lazy: true, ..Self::new(program, host) }
+    }
+
+    /// Gives what runs next `steps` of its own, so that one module can't use up what others need.
+    pub(crate) fn allow(&mut self, steps: u64) {
+        self.limit = MAX_STEPS.min(self.steps.saturating_add(steps));
+    }
+
+    /// Calls `value` from outside of the program.
+    pub(crate) fn call_at(&mut self, value: &Value, args: &[Value], place: Place) -> Value {
+        let Place { module, span } = place;
+        let args: Vec<Arg> = args.iter().map(|it| Arg { value: it.clone(), span, spread: false }).collect();
+        let branch = self.branch.as_slice().into();
+        let site = Site { module, call: span, object: span, callee_end: span.end, statement: span, branch };
+        self.call_value(value, None, &args, &site)
     }
 
     /// Loads a module and what it imports, unless that was done already.
@@ -206,6 +229,9 @@ impl<'p, H: Host> Eval<'p, H> {
         let mut all: Vec<(Arc<str>, Span)> =
             sources.chain(from).map(|(source, span)| (Arc::clone(source), span)).collect();
         all.sort_by_key(|(_, span)| span.start);
+        if self.lazy {
+            all.clear();
+        }
         for (source, span) in all {
             match self.program.resolve(module, &source) {
                 Target::Module(target) => self.load(target),

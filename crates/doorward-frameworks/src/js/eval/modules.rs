@@ -39,7 +39,7 @@ impl<H: Host> Eval<'_, H> {
         if code.esm && !code.exports.is_empty() { Value::Namespace(module) } else { self.cjs_exports(module) }
     }
 
-    pub(super) fn cjs_exports(&mut self, module: usize) -> Value {
+    pub(crate) fn cjs_exports(&mut self, module: usize) -> Value {
         self.load(module);
         self.loaded.get(&module).and_then(|it| it.cjs.get("exports")).unwrap_or(Value::Unknown)
     }
@@ -53,6 +53,11 @@ impl<H: Host> Eval<'_, H> {
         let value = self.export_inside(module, name, seen);
         self.depth -= 1;
         value
+    }
+
+    /// What a module exports as `name`, if it does.
+    pub(crate) fn exported(&mut self, module: usize, name: &str) -> Option<Value> {
+        self.export(module, name, &mut HashSet::new())
     }
 
     pub(super) fn export_inside(&mut self, module: usize, name: &str, seen: &mut HashSet<usize>) -> Option<Value> {

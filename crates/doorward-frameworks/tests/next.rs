@@ -1,0 +1,92 @@
+//! Discovery of Next.js projects, on one small project per problem.
+//!
+//! Every folder of `fixtures/next` is a project with an `expected.json`. Set `DOORWARD_BLESS=1` to rewrite those files,
+//! and read the difference.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails should stop where it fails")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use doorward::inventory::GuardState;
+use doorward_frameworks::{Analysis, DiscoverOptions, discover};
+use serde_json::{Value, json};
+
+fn fixtures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/next");
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
+    all.retain(|it| it.is_dir());
+    all.sort();
+    all
+}
+
+fn found(folder: &Path) -> Analysis {
+    discover(folder, &DiscoverOptions::default()).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+}
+
+fn state(state: GuardState) -> &'static str {
+    match state {
+        GuardState::Guarded => "guarded",
+        GuardState::Open => "open",
+        GuardState::Unsure => "unsure",
+    }
+}
+
+/// What a fixture pins down.
+fn summary(analysis: &Analysis) -> Value {
+    let mut apps = BTreeMap::new();
+    for app in &analysis.inventory.apps {
+        let routes: Vec<String> = app
+            .routes
+            .iter()
+            .map(|route| {
+                let by: Vec<&str> = route.guard.by.iter().map(|it| it.name.as_str()).collect();
+                let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
+                let chain =
+                    if route.chain.is_empty() { String::new() } else { format!(" behind {}", route.chain.join(", ")) };
+                let (file, line) = (&route.file, route.line);
+                format!("{}{by} {} ({file}:{line}){chain}", state(route.guard.state), route.id)
+            })
+            .collect();
+        apps.insert(format!("{} at {}", app.name, app.root), routes);
+    }
+    let list = |diagnostics: &[doorward::diagnostic::Diagnostic]| {
+        diagnostics
+            .iter()
+            .map(|it| format!("{} {}", it.code, it.location.as_ref().map_or_else(String::new, ToString::to_string)))
+            .collect::<Vec<_>>()
+    };
+    let findings: Vec<String> = analysis.sources.iter().flat_map(|it| list(&it.findings)).collect();
+    json!({ "apps": apps, "unresolved": list(&analysis.inventory.unresolved), "findings": findings })
+}
+
+#[test]
+fn every_next_fixture_is_read_as_expected() {
+    let mut wrong = Vec::new();
+    for folder in fixtures() {
+        let file = folder.join("expected.json");
+        let got = summary(&found(&folder));
+        if std::env::var_os("DOORWARD_BLESS").is_some() {
+            std::fs::write(&file, serde_json::to_string_pretty(&got).unwrap() + "\n").unwrap();
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{} is missing", file.display()));
+        let expected: Value = serde_json::from_str(&text).unwrap();
+        if got != expected {
+            wrong.push(format!("{}: {got:#}", folder.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_route_has_a_history() {
+    for folder in fixtures() {
+        for route in found(&folder).inventory.apps.iter().flat_map(|it| &it.routes) {
+            assert!(!route.trace.is_empty(), "{}: {}", folder.display(), route.id);
+            for step in &route.trace {
+                assert!(folder.join(&step.file).is_file(), "{}: {}", route.id, step.file);
+            }
+        }
+    }
+}
