@@ -12,7 +12,10 @@ mod manifest;
 mod model;
 mod plan;
 mod project;
+#[expect(dead_code, reason = "the frameworks over it follow")]
+mod py;
 mod source;
+mod stack;
 mod walk;
 
 pub use apply::{ApplyError, STATE, apply, load_state, read, remember, save_state, undo, write};

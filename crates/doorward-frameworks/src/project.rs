@@ -8,9 +8,11 @@ use doorward::inventory::{App, Inventory, Route};
 
 use crate::facts::{self, Survey};
 use crate::frameworks::{self, Framework};
-use crate::js::{self, program::Program};
+use crate::js;
 use crate::model::{Analysis, AppSource};
+use crate::py;
 use crate::source::Place;
+use crate::stack;
 use crate::walk::{self, Kind, printable};
 
 /// How to discover.
@@ -106,7 +108,7 @@ pub(crate) struct Found {
 /// [`DiscoverError`] if there is nothing to read. Whatever can't be understood in a tree that has something is a
 /// diagnostic of the inventory.
 pub fn discover(root: &Path, options: &DiscoverOptions) -> Result<Analysis, DiscoverError> {
-    Program::with_stack(|| discover_here(root, options)).unwrap_or(Err(DiscoverError::NoThread))
+    stack::with_stack(|| discover_here(root, options)).unwrap_or(Err(DiscoverError::NoThread))
 }
 
 fn discover_here(given: &Path, options: &DiscoverOptions) -> Result<Analysis, DiscoverError> {
@@ -127,6 +129,11 @@ fn discover_here(given: &Path, options: &DiscoverOptions) -> Result<Analysis, Di
     let sources = take(&mut walked, Kind::JavaScript);
     if !sources.is_empty() {
         let language = js::packages::JavaScript::parse(&root, sources, &walked.manifests, &mut reading.unresolved)?;
+        reading.read(&language, options);
+    }
+    let sources = take(&mut walked, Kind::Python);
+    if !sources.is_empty() {
+        let language = py::packages::Python::parse(&root, sources, &walked.manifests, &mut reading.unresolved)?;
         reading.read(&language, options);
     }
     reading.finish(shown, survey)

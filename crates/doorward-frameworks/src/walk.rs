@@ -59,9 +59,11 @@ const ROUTE_FOLDERS: &[&str] =
 /// The one hidden folder that is part of an API: file-system routers serve what is in it.
 const WELL_KNOWN: &str = ".well-known";
 
-/// Files that describe a package and what it needs.
-const MANIFESTS: &[&str] =
-    &["package.json", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile", "Cargo.toml"];
+/// Files that describe a package and what it needs, besides `requirements….txt`.
+const MANIFESTS: &[&str] = &["package.json", "pyproject.toml", "setup.py", "setup.cfg", "Pipfile", "Cargo.toml"];
+
+/// Folders of Python files that change a database, one file per change.
+const MIGRATION_FOLDERS: &[&str] = &["migrations", "versions", "alembic"];
 
 /// Marks of test files, as the part before the extension.
 const TEST_SUFFIXES: &[&str] = &["test", "spec", "e2e", "stories", "mock", "cy"];
@@ -71,6 +73,8 @@ const TEST_SUFFIXES: &[&str] = &["test", "spec", "e2e", "stories", "mock", "cy"]
 pub(crate) enum Kind {
     /// JavaScript and TypeScript.
     JavaScript,
+    /// Python.
+    Python,
 }
 
 /// The result of a walk. Paths are absolute; `text` was read.
@@ -118,8 +122,8 @@ pub(crate) fn walk(root: &Path) -> Walk {
         let path = entry.path();
         found.files.push(path.to_path_buf());
         let name = entry.file_name().to_string_lossy();
-        let is_manifest = MANIFESTS.contains(&&*name);
-        let kind = kind(&name);
+        let is_manifest = is_manifest(&name);
+        let kind = kind(&name).filter(|it| *it != Kind::Python || !is_migration(path));
         if !is_manifest && kind.is_none() {
             continue;
         }
@@ -186,6 +190,23 @@ fn is_aside(path: &str) -> bool {
         })
 }
 
+fn is_manifest(name: &str) -> bool {
+    let is_requirements = || {
+        let rest = name.strip_prefix("requirements").and_then(|it| it.strip_suffix(".txt"));
+        rest.is_some_and(|it| it.is_empty() || it.starts_with(['-', '_', '.']))
+    };
+    MANIFESTS.contains(&name) || is_requirements()
+}
+
+/// Whether a Python file is one step of a database's history: Django and Alembic number or hash them.
+fn is_migration(path: &Path) -> bool {
+    let folder = path.parent().and_then(Path::file_name).and_then(|it| it.to_str()).unwrap_or_default();
+    let stem = path.file_stem().and_then(|it| it.to_str()).unwrap_or_default();
+    let (mark, rest) = stem.split_once('_').unwrap_or((stem, ""));
+    let is_numbered = mark.len() >= 4 && mark.bytes().any(|it| it.is_ascii_digit()) && !rest.is_empty();
+    MIGRATION_FOLDERS.contains(&folder) && is_numbered
+}
+
 /// The language of a file by its name; `None` for tests, declarations and everything that is not source.
 fn kind(name: &str) -> Option<Kind> {
     let (stem, extension) = name.rsplit_once('.')?;
@@ -194,6 +215,10 @@ fn kind(name: &str) -> Option<Kind> {
             let declaration = stem.ends_with(".d");
             let test = stem.rsplit_once('.').is_some_and(|(_, mark)| TEST_SUFFIXES.contains(&mark));
             (!declaration && !test).then_some(Kind::JavaScript)
+        }
+        "py" => {
+            let test = stem.starts_with("test_") || stem.ends_with("_test") || matches!(stem, "conftest" | "tests");
+            (!test).then_some(Kind::Python)
         }
         _ => None,
     }
@@ -234,12 +259,27 @@ mod tests {
 
     #[test]
     fn tests_bundles_and_declarations_are_not_sources() {
-        for name in ["app.test.ts", "app.spec.js", "types.d.ts", "readme.md", "Makefile"] {
+        for name in ["app.test.ts", "app.spec.js", "types.d.ts", "readme.md", "Makefile", "test_app.py", "conftest.py"]
+        {
             assert!(kind(name).is_none(), "{name}");
         }
-        for name in ["app.js", "users.routes.ts", "server.mjs", "test.js"] {
+        for name in ["app.js", "users.routes.ts", "server.mjs", "test.js", "app.py", "test.py"] {
             assert!(kind(name).is_some(), "{name}");
         }
+    }
+
+    #[test]
+    fn the_steps_of_a_database_are_left_out_and_other_code_in_their_folder_is_not() {
+        assert!(is_migration(Path::new("shop/migrations/0001_initial.py")));
+        assert!(is_migration(Path::new("alembic/versions/1a2b3c4d_add_users.py")));
+        assert!(!is_migration(Path::new("api/versions/users_v2.py")));
+        assert!(!is_migration(Path::new("shop/migrations/__init__.py")));
+    }
+
+    #[test]
+    fn requirements_are_manifests_whatever_they_are_for() {
+        assert!(is_manifest("requirements.txt") && is_manifest("requirements-dev.txt"));
+        assert!(!is_manifest("requirementsfile.txt"));
     }
 
     #[test]

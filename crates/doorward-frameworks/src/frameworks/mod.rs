@@ -12,6 +12,7 @@ use crate::js;
 use crate::model::AppSource;
 use crate::plan::Emitted;
 use crate::project::{Found, Package};
+use crate::py;
 
 /// What sets one framework apart.
 pub(crate) struct Framework {
@@ -30,6 +31,9 @@ pub(crate) struct Framework {
 pub(crate) enum Engine {
     /// JavaScript and TypeScript.
     JavaScript(fn(&js::program::Program, &Package) -> Found),
+    /// Python.
+    #[expect(dead_code, reason = "the frameworks over it follow")]
+    Python(fn(&py::program::Program, &Package) -> Found),
 }
 
 /// What writing guards needs.

@@ -54,12 +54,14 @@ impl Language for JavaScript {
     fn packages(&self, framework: &Framework) -> Vec<Package> {
         match framework.engine {
             Engine::JavaScript(_) => packages(&self.root, &self.program, &self.manifests, framework.packages),
+            Engine::Python(_) => Vec::new(),
         }
     }
 
     fn discover(&self, framework: &Framework, package: &Package) -> Option<Found> {
         match framework.engine {
             Engine::JavaScript(discover) => Some(discover(&self.program, package)),
+            Engine::Python(_) => None,
         }
     }
 

@@ -11,10 +11,8 @@ use rayon::prelude::*;
 use super::aliases::Aliases;
 use super::ir::Module;
 use super::lower;
+use crate::stack;
 use crate::walk;
-
-/// Code nested deeper than people nest could exhaust a normal stack.
-const STACK: usize = 1024 * 1024 * 1024;
 
 /// Every module read so far. Files that only an import leads to are read on demand.
 pub(crate) struct Program {
@@ -49,7 +47,7 @@ impl Program {
         sources: Vec<(PathBuf, String)>,
         workspace: HashMap<String, PathBuf>,
     ) -> Result<Self, rayon::ThreadPoolBuildError> {
-        let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).build()?;
+        let pool = rayon::ThreadPoolBuilder::new().stack_size(stack::SIZE).build()?;
         let parsed: Vec<(PathBuf, Arc<Module>)> = pool.install(|| {
             sources
                 .into_par_iter()
@@ -68,14 +66,6 @@ impl Program {
             plain: Resolver::new(ResolveOptions { tsconfig: None, ..options() }),
             aliases: Aliases::default(),
             workspace,
-        })
-    }
-
-    /// Runs `work` where deep recursion is safe.
-    pub(crate) fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).ok()?;
-            thread.join().ok()
         })
     }
 

@@ -41,7 +41,7 @@ const HEAD: &str =
 
 fn read(program: &str) -> (Vec<Option<Json>>, BTreeMap<String, Json>) {
     // As deep as in discovery.
-    Program::with_stack(|| read_here(program)).unwrap()
+    crate::stack::with_stack(|| read_here(program)).unwrap()
 }
 
 fn read_here(program: &str) -> (Vec<Option<Json>>, BTreeMap<String, Json>) {

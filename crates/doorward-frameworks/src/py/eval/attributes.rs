@@ -1,0 +1,397 @@
+//! Attributes and items of values.
+
+use std::rc::Rc;
+
+use ruff_python_ast::{Expr, ExprSlice};
+
+use super::classes::is_settings;
+use super::expressions::is_enum;
+use super::{Eval, Host, Site, span};
+use crate::py::value::{Binding, Class, External, Function, ListKind, Scope, Slot, Value, set};
+
+impl<'p, H: Host<'p>> Eval<'p, H> {
+    pub(crate) fn attribute(&mut self, object: &Value<'p>, name: &str) -> Value<'p> {
+        if self.depth > super::MAX_DEPTH {
+            return Value::Unknown;
+        }
+        self.depth += 1;
+        let value = self.attribute_of(object, name);
+        self.depth -= 1;
+        value
+    }
+
+    fn attribute_of(&mut self, object: &Value<'p>, name: &str) -> Value<'p> {
+        match object {
+            Value::Module(module) => self.module_attribute(*module, name).unwrap_or(Value::Unknown),
+            Value::Class(class) => self.class_attribute(class, name),
+            Value::Instance(instance) => self.instance_attribute(object, instance, name),
+            Value::External(external) => match self.host.member(external, name) {
+                Some(value) => value,
+                None => external.member(name),
+            },
+            Value::Host(host) => match self.host.attribute(*host, name) {
+                Some(value) => value,
+                None => Value::Method(Rc::new(object.clone()), Rc::from(name)),
+            },
+            // A member of an enumeration is taken for its value.
+            Value::Str(_) | Value::Int(_) if name == "value" => object.clone(),
+            Value::Str(_) | Value::List(_) | Value::Dict(_) | Value::Int(_) | Value::Float(_) => {
+                Value::Method(Rc::new(object.clone()), Rc::from(name))
+            }
+            Value::Function(function) => function_attribute(function, name),
+            Value::Bound(bound) => function_attribute(&bound.1, name),
+            Value::Partial(partial) if name == "func" => partial.0.clone(),
+            Value::Item(item) => self.attribute(&item.0, name),
+            Value::Super(of) => self.super_attribute(&of.0, &of.1, name).unwrap_or(Value::Unknown),
+            Value::OneOf(values) => {
+                let values = Rc::clone(values);
+                let known: Vec<Value<'p>> = values.iter().filter(|it| !matches!(it, Value::None)).cloned().collect();
+                known.iter().map(|it| self.attribute(it, name)).reduce(Value::or).unwrap_or(Value::Unknown)
+            }
+            _ => Value::Unknown,
+        }
+    }
+
+    /// An attribute of a class, from itself or its parents.
+    pub(crate) fn class_attribute(&mut self, class: &Rc<Class<'p>>, name: &str) -> Value<'p> {
+        if name == "__name__" || name == "__qualname__" {
+            return Value::text(class.name());
+        }
+        for parent in class.mro() {
+            match &parent {
+                Value::Class(parent) => {
+                    if let Some(value) = parent.own(name) {
+                        return match &value {
+                            Value::Function(function) if function.binding == Binding::Class => {
+                                Value::Bound(Rc::new((Value::Class(Rc::clone(class)), Rc::clone(function))))
+                            }
+                            _ => value,
+                        };
+                    }
+                }
+                Value::External(external) if !is_enum(&external.name()) && external.name() != "object" => {
+                    return external.member(name);
+                }
+                _ => return Value::Unknown,
+            }
+        }
+        Value::Unknown
+    }
+
+    fn instance_attribute(
+        &mut self,
+        object: &Value<'p>,
+        instance: &Rc<crate::py::value::Instance<'p>>,
+        name: &str,
+    ) -> Value<'p> {
+        if let Some(value) = instance.own(name) {
+            return value;
+        }
+        if name == "__class__" {
+            return Value::Class(Rc::clone(&instance.class));
+        }
+        let mro = instance.class.mro();
+        let from_settings = mro.iter().any(|it| matches!(it, Value::External(it) if is_settings(&it.name())));
+        for parent in &mro {
+            let Value::Class(parent) = parent else { break };
+            if let Some(value) = parent.own(name) {
+                return match value {
+                    Value::Function(function) => self.take(object, &function),
+                    Value::Str(text) if from_settings => Value::str(&text.text, true),
+                    // A switch that the environment sets may be either.
+                    Value::Bool(_) | Value::Int(_) | Value::None if from_settings => Value::Unknown,
+                    Value::External(it) if from_settings => field_default(&it),
+                    other => other,
+                };
+            }
+        }
+        let base = instance.base.borrow().clone();
+        match base {
+            Some(base) => self.attribute(&base, name),
+            None => match mro.iter().find(|it| !matches!(it, Value::Class(_))) {
+                Some(Value::External(external)) => external.member(name),
+                _ => Value::Unknown,
+            },
+        }
+    }
+
+    /// A function of a class, taken from an object.
+    fn take(&mut self, object: &Value<'p>, function: &Rc<Function<'p>>) -> Value<'p> {
+        match function.binding {
+            Binding::Static => Value::Function(Rc::clone(function)),
+            Binding::Property => self.call_function(function, Some(object.clone()), &Default::default()),
+            Binding::Class => {
+                let class = match object {
+                    Value::Instance(it) => Value::Class(Rc::clone(&it.class)),
+                    other => other.clone(),
+                };
+                Value::Bound(Rc::new((class, Rc::clone(function))))
+            }
+            Binding::Plain => Value::Bound(Rc::new((object.clone(), Rc::clone(function)))),
+        }
+    }
+
+    /// What the parents of `class` call `name`. `None`: only code outside of the tree knows.
+    pub(super) fn super_attribute(
+        &mut self,
+        class: &Rc<Class<'p>>,
+        object: &Value<'p>,
+        name: &str,
+    ) -> Option<Value<'p>> {
+        let own = match object {
+            Value::Instance(it) => Rc::clone(&it.class),
+            Value::Class(it) => Rc::clone(it),
+            _ => Rc::clone(class),
+        };
+        let mro = own.mro();
+        let at =
+            mro.iter().position(|it| matches!(it, Value::Class(it) if Rc::ptr_eq(it, class))).map_or(0, |at| at + 1);
+        for parent in mro.iter().skip(at) {
+            let Value::Class(parent) = parent else { return None };
+            if let Some(value) = parent.own(name) {
+                return Some(match &value {
+                    Value::Function(function) => self.take(object, function),
+                    _ => value,
+                });
+            }
+        }
+        None
+    }
+
+    pub(super) fn set_attribute(&mut self, object: &Value<'p>, name: &str, value: Value<'p>, site: &Site) {
+        for object in object.each() {
+            match &object {
+                Value::Instance(instance) => {
+                    let old = instance.own(name);
+                    let value = self.maybe(old, value.clone());
+                    instance.set(name, value.clone());
+                    if let Some(host) = object.host() {
+                        self.host.assign(host, name, &value, site);
+                    }
+                }
+                Value::Class(class) => {
+                    let value = self.maybe(class.own(name), value.clone());
+                    set(&mut class.attrs.borrow_mut(), name, value);
+                }
+                Value::Function(function) => {
+                    function.attrs.borrow_mut().insert(Rc::from(name), value.clone());
+                }
+                Value::Module(module) => {
+                    if let Some(scope) = self.module_scope(*module) {
+                        scope.declare(name, value.clone());
+                    }
+                }
+                Value::Host(host) => self.host.assign(*host, name, &value, site),
+                _ => {}
+            }
+        }
+    }
+
+    /// A value that an undecided branch gives may also be the old one.
+    fn maybe(&self, old: Option<Value<'p>>, value: Value<'p>) -> Value<'p> {
+        match old {
+            Some(old) if !self.branch.is_empty() => old.or(value),
+            _ => value,
+        }
+    }
+
+    pub(super) fn set_item(&mut self, object: &Value<'p>, key: Value<'p>, value: Value<'p>, site: &Site) {
+        match object {
+            Value::Dict(dict) => {
+                if matches!(key, Value::Unknown) {
+                    dict.open.set(true);
+                } else {
+                    dict.set(key, value);
+                }
+            }
+            Value::List(list) => match key {
+                Value::Int(at) => {
+                    let mut items = list.items.borrow_mut();
+                    let at = usize::try_from(at).unwrap_or(usize::MAX);
+                    if let Some(old) = items.get_mut(at) {
+                        *old = value;
+                    }
+                }
+                _ => list.open.set(true),
+            },
+            other => {
+                if let Some(host) = other.host() {
+                    self.host.assign(host, key.as_str().unwrap_or_default(), &value, site);
+                }
+            }
+        }
+    }
+
+    /// `object[key]`.
+    pub(crate) fn item(&mut self, object: &Value<'p>, key: &Value<'p>) -> Value<'p> {
+        match object {
+            Value::Dict(dict) => dict.get(key).unwrap_or(Value::Unknown),
+            Value::List(list) => match key {
+                Value::Int(at) => {
+                    let items = list.items.borrow();
+                    let count = i64::try_from(items.len()).unwrap_or(0);
+                    let at = if *at < 0 && !list.open.get() { count + at } else { *at };
+                    usize::try_from(at).ok().and_then(|at| items.get(at)).cloned().unwrap_or(Value::Unknown)
+                }
+                _ => Value::Unknown,
+            },
+            Value::Host(host) => self.host.item(*host, key),
+            Value::External(external) if external.name() == "os.environ" => Value::Unknown,
+            Value::External(external) if external.called().is_none() => type_item(object, key),
+            Value::Class(class) if class.inherits(is_enum) => {
+                key.as_str().and_then(|it| class.own(it)).unwrap_or(Value::Unknown)
+            }
+            Value::Class(_) | Value::Item(_) => type_item(object, key),
+            Value::Instance(_) => {
+                let method = self.attribute(object, "__getitem__");
+                let site = self.frames.last().map(|frame| frame.statement).unwrap_or_default();
+                let place = crate::source::Place { module: self.current(), span: site };
+                match &method {
+                    Value::Bound(bound) => {
+                        let args = crate::py::value::Args::of(vec![key.clone()], place);
+                        self.call_function(&bound.1, Some(bound.0.clone()), &args)
+                    }
+                    _ => Value::Unknown,
+                }
+            }
+            Value::OneOf(values) => {
+                let values = Rc::clone(values);
+                let known: Vec<Value<'p>> = values.iter().filter(|it| !matches!(it, Value::None)).cloned().collect();
+                known.iter().map(|it| self.item(it, key)).reduce(Value::or).unwrap_or(Value::Unknown)
+            }
+            _ => Value::Unknown,
+        }
+    }
+
+    pub(super) fn slice(&mut self, object: &Value<'p>, slice: &'p ExprSlice, scope: &Rc<Scope<'p>>) -> Value<'p> {
+        let mut bound = |it: &'p Option<Box<Expr>>| match it {
+            Some(it) => match self.expr(it, scope) {
+                Value::Int(at) => Some(Some(at)),
+                _ => None,
+            },
+            None => Some(None),
+        };
+        let (Some(lower), Some(upper), Some(None)) = (bound(&slice.lower), bound(&slice.upper), bound(&slice.step))
+        else {
+            return Value::Unknown;
+        };
+        let range = |count: usize| {
+            let count = i64::try_from(count).unwrap_or(0);
+            let fix = |at: i64| usize::try_from(if at < 0 { count + at } else { at }.clamp(0, count)).unwrap_or(0);
+            (fix(lower.unwrap_or(0)), fix(upper.unwrap_or(count)))
+        };
+        match object {
+            Value::Str(text) => {
+                let (from, to) = range(text.text.chars().count());
+                let part: String = text.text.chars().skip(from).take(to.saturating_sub(from)).collect();
+                Value::str(&part, text.assumed)
+            }
+            Value::List(list) if !list.open.get() => {
+                let items = list.items.borrow();
+                let (from, to) = range(items.len());
+                let part = items.iter().skip(from).take(to.saturating_sub(from)).cloned().collect();
+                Value::list(list.kind, part, false, list.depth)
+            }
+            _ => Value::Unknown,
+        }
+    }
+
+    /// What a type is subscripted with: texts in it are types that are named before they are defined.
+    pub(super) fn type_arguments(&mut self, key: &'p Expr, scope: &Rc<Scope<'p>>) -> Value<'p> {
+        match key {
+            Expr::Tuple(it) => {
+                let items = it.elts.iter().map(|it| self.type_argument(it, scope)).collect();
+                Value::list(ListKind::Tuple, items, false, 0)
+            }
+            other => self.type_argument(other, scope),
+        }
+    }
+
+    fn type_argument(&mut self, expr: &'p Expr, scope: &Rc<Scope<'p>>) -> Value<'p> {
+        match expr {
+            Expr::StringLiteral(_) => self.quoted(expr, scope),
+            other => self.expr(other, scope),
+        }
+    }
+
+    /// An annotation: texts in it are expressions.
+    pub(crate) fn quoted(&mut self, expr: &'p Expr, scope: &Rc<Scope<'p>>) -> Value<'p> {
+        if let Expr::StringLiteral(text) = expr {
+            let program = self.program;
+            let module = program.module(self.current());
+            return match module.facts.quoted.get(&span(expr).start) {
+                Some(inner) if !matches!(inner, Expr::StringLiteral(_)) => {
+                    // A name that nothing declares is text after all.
+                    if let Expr::Name(name) = inner
+                        && scope.lookup(&name.id).is_none()
+                        && !matches!(name.id.as_str(), "int" | "str" | "bool" | "float" | "dict" | "list" | "bytes")
+                    {
+                        return Value::text(text.value.to_str());
+                    }
+                    self.expr(inner, scope)
+                }
+                _ => Value::text(text.value.to_str()),
+            };
+        }
+        self.expr(expr, scope)
+    }
+
+    /// The annotation of a parameter or of a result, as the function sees it.
+    pub(crate) fn annotation(&mut self, function: &Function<'p>, expr: &'p Expr) -> Value<'p> {
+        self.in_module(function.module, |eval| {
+            let scope = Rc::clone(&function.scope);
+            eval.quoted(expr, &scope)
+        })
+    }
+
+    /// Evaluates as if the code stood in `module`.
+    pub(crate) fn in_module<T>(&mut self, module: usize, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.frames.push(super::Frame {
+            module,
+            statement: Default::default(),
+            returned: None,
+            yielded: Vec::new(),
+            function: None,
+            first: None,
+        });
+        let result = work(self);
+        self.frames.pop();
+        result
+    }
+
+    /// What `name` stands for in a scope, if anything in the tree or an import declares it.
+    pub(crate) fn resolve(&mut self, name: &str, scope: &Rc<Scope<'p>>) -> Option<Value<'p>> {
+        match scope.lookup(name)? {
+            Slot::Value(value) => Some(value),
+            Slot::Late(module, other) => self.late(module, &other),
+        }
+    }
+}
+
+fn type_item<'p>(of: &Value<'p>, key: &Value<'p>) -> Value<'p> {
+    let args = match key {
+        Value::List(list) if list.kind == ListKind::Tuple => list.items.borrow().clone(),
+        other => vec![other.clone()],
+    };
+    Value::Item(Rc::new((of.clone(), args)))
+}
+
+fn function_attribute<'p>(function: &Rc<Function<'p>>, name: &str) -> Value<'p> {
+    match name {
+        "__name__" | "__qualname__" => Value::text(function.name()),
+        "__wrapped__" => function.wraps.clone().map_or(Value::Unknown, Value::Function),
+        _ => function.attrs.borrow().get(name).cloned().unwrap_or(Value::Unknown),
+    }
+}
+
+/// The default in `Field("…")` of a settings class.
+fn field_default<'p>(field: &Rc<External<'p>>) -> Value<'p> {
+    let Some((callee, args, _)) = field.called() else { return Value::External(Rc::clone(field)) };
+    if callee.last() != "Field" {
+        return Value::External(Rc::clone(field));
+    }
+    match args.get(0, "default") {
+        Some(Value::Str(text)) => Value::str(&text.text, true),
+        _ => Value::Unknown,
+    }
+}

@@ -1,0 +1,125 @@
+//! Questions a framework asks after start-up: what a function would do for a caller with these arguments.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use ruff_python_ast::Expr;
+use ruff_python_ast::visitor::{self, Visitor};
+
+use super::{Eval, Host, MAX_QUESTION_STEPS, Site};
+use crate::py::value::{Args, Def, External, Function, Place, Scope, Value};
+
+/// Something that was raised.
+#[derive(Debug, Clone)]
+pub(crate) struct Raised<'p> {
+    /// The exception: an object of a class of the tree, or a call of something from a package.
+    pub(crate) value: Value<'p>,
+    pub(crate) place: Place,
+}
+
+/// What a function does, under the assumptions its arguments and the host make.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome<'p> {
+    /// It raises on every way through it.
+    pub(crate) refuses: bool,
+    /// Everything that it raises on some way, if it isn't caught inside.
+    pub(crate) raised: Vec<Raised<'p>>,
+    pub(crate) returned: Value<'p>,
+}
+
+impl<'p, H: Host<'p>> Eval<'p, H> {
+    /// Calls `callee` as the host assumes a caller would. Nothing is recorded, and the host is asked
+    /// [`raises`](Host::raises) for every call of something from a package.
+    pub(crate) fn what_if(&mut self, callee: &Value<'p>, args: &Args<'p>) -> Outcome<'p> {
+        let outer = (self.asking, self.raising, self.limit, self.steps);
+        self.asking = true;
+        self.raising = false;
+        self.steps = 0;
+        self.limit = MAX_QUESTION_STEPS;
+        let raised = std::mem::take(&mut self.raised);
+        let site = Site { module: 0, call: Default::default(), statement: Default::default(), branch: Rc::from([]) };
+        let returned = self.call_value(callee, args, &site);
+        let outcome = Outcome { refuses: self.raising, raised: std::mem::replace(&mut self.raised, raised), returned };
+        (self.asking, self.raising, self.limit, self.steps) = outer;
+        outcome
+    }
+
+    /// The names of everything from packages that a function calls, or that what it calls calls, as far as the tree
+    /// shows; found by reading, not by running.
+    pub(crate) fn calls_of(&mut self, function: &Rc<Function<'p>>) -> Vec<Rc<External<'p>>> {
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        self.gather_calls(function, 0, &mut seen, &mut found);
+        found
+    }
+
+    fn gather_calls(
+        &mut self,
+        function: &Rc<Function<'p>>,
+        depth: usize,
+        seen: &mut HashSet<*const u8>,
+        found: &mut Vec<Rc<External<'p>>>,
+    ) {
+        if depth > 6 || seen.len() > 300 || !seen.insert(function.key()) {
+            return;
+        }
+        for callee in callees(function) {
+            let inner = self.static_value(callee, &function.scope, function.module);
+            for value in inner.each() {
+                match value {
+                    Value::External(external) => found.push(external),
+                    Value::Function(inner) => self.gather_calls(&inner, depth + 1, seen, found),
+                    Value::Bound(bound) => self.gather_calls(&bound.1, depth + 1, seen, found),
+                    Value::Class(class) => {
+                        if let Value::Function(init) = self.class_attribute(&class, "__init__") {
+                            self.gather_calls(&init, depth + 1, seen, found);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// The value of a name or a chain of attributes, as code in `scope` sees it, without running anything.
+    pub(crate) fn static_value(&mut self, expr: &'p Expr, scope: &Rc<Scope<'p>>, module: usize) -> Value<'p> {
+        match expr {
+            Expr::Name(name) => self.resolve(&name.id, scope).unwrap_or_else(|| Value::builtin(&name.id)),
+            Expr::Attribute(it) => {
+                let object = self.static_value(&it.value, scope, module);
+                match object {
+                    Value::Module(_) | Value::External(_) | Value::Class(_) | Value::Instance(_) => {
+                        self.in_module(module, |eval| eval.attribute(&object, &it.attr.id))
+                    }
+                    _ => Value::Unknown,
+                }
+            }
+            Expr::Call(it) => match self.static_value(&it.func, scope, module) {
+                Value::External(external) => {
+                    Value::External(Rc::new(External::Call(external, Rc::default(), Place::default())))
+                }
+                _ => Value::Unknown,
+            },
+            _ => Value::Unknown,
+        }
+    }
+}
+
+/// What a function calls, as it is written.
+pub(super) fn callees<'p>(function: &Function<'p>) -> Vec<&'p Expr> {
+    struct Calls<'p>(Vec<&'p Expr>);
+    impl<'p> Visitor<'p> for Calls<'p> {
+        fn visit_expr(&mut self, expr: &'p Expr) {
+            if let Expr::Call(call) = expr {
+                self.0.push(&call.func);
+            }
+            visitor::walk_expr(self, expr);
+        }
+    }
+    let mut calls = Calls(Vec::new());
+    match function.def {
+        Def::Def(def) => calls.visit_body(&def.body),
+        Def::Lambda(lambda) => calls.visit_expr(&lambda.body),
+    }
+    calls.0
+}

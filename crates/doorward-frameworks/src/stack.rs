@@ -1,0 +1,12 @@
+//! A thread on which deep recursion is safe.
+
+/// Code nested deeper than people nest could exhaust a normal stack.
+pub(crate) const SIZE: usize = 1024 * 1024 * 1024;
+
+/// Runs `work` where deep recursion is safe. `None`: no thread could be started, or the work panicked.
+pub(crate) fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(SIZE).spawn_scoped(scope, work).ok()?;
+        thread.join().ok()
+    })
+}
