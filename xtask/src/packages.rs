@@ -1,4 +1,4 @@
-//! The npm packages in this repository, found by directory.
+//! The npm and Python packages in this repository, found by directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,39 @@ use crate::{Repo, process};
 /// The copy of the lock file that [`install`] leaves behind.
 const STAMP: &str = "node_modules/.installed-package-lock.json";
 
+/// The file that locks the Python packages of a folder, and the environment they are installed into.
+const REQUIREMENTS: &str = "requirements.txt";
+const VENV: &str = ".venv";
+
 /// Folders with a `package-lock.json` that we install and test: tests of the crates, and the examples.
 ///
 /// Fixtures are input, not programs: nothing in them is ever installed.
 pub(crate) fn find(repo: &Repo) -> Result<Vec<PathBuf>> {
+    holding(repo, "package-lock.json")
+}
+
+/// Folders with a `requirements.txt` that we install: oracles of the tests, and the examples.
+pub(crate) fn find_python(repo: &Repo) -> Result<Vec<PathBuf>> {
+    holding(repo, REQUIREMENTS)
+}
+
+fn holding(repo: &Repo, lock: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for name in folders(&repo.root.join("crates"))? {
-        walk(&name.join("tests"), &mut found)?;
+        walk(&name.join("tests"), lock, &mut found)?;
     }
-    walk(&repo.root.join("examples"), &mut found)?;
+    walk(&repo.root.join("examples"), lock, &mut found)?;
     found.sort();
     Ok(found)
 }
 
-fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
-    if folder.join("package-lock.json").is_file() {
+fn walk(folder: &Path, lock: &str, found: &mut Vec<PathBuf>) -> Result<()> {
+    if folder.join(lock).is_file() {
         found.push(folder.to_owned());
     }
     for inner in folders(folder)? {
         if is_searched(&inner) {
-            walk(&inner, found)?;
+            walk(&inner, lock, found)?;
         }
     }
     Ok(())
@@ -71,6 +84,25 @@ pub(crate) fn install(repo: &Repo, folder: &Path) -> Result<()> {
     // npm makes no folder when there is nothing to install.
     fs::create_dir_all(folder.join("node_modules"))?;
     fs::copy(folder.join("package-lock.json"), folder.join(STAMP))?;
+    Ok(())
+}
+
+/// Installs what `requirements.txt` says into an environment beside it, unless that has been done.
+pub(crate) fn install_python(repo: &Repo, folder: &Path) -> Result<()> {
+    let shown = relative(repo, folder);
+    let (wanted, stamp) = (folder.join(REQUIREMENTS), folder.join(VENV).join(".installed-requirements.txt"));
+    if fs::read(&wanted).ok() == fs::read(&stamp).ok() {
+        println!("{shown}: up to date");
+        return Ok(());
+    }
+    println!("{shown}: pip install");
+    let failed = || format!("could not install the packages of {shown}");
+    process::run_ok("python3", &["-m", "venv", "--clear", VENV], folder).with_context(failed)?;
+    let pip = folder.join(VENV).join("bin/pip");
+    let pip = pip.to_str().context("the path of the repository is not UTF-8")?;
+    let quiet = ["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", REQUIREMENTS];
+    process::run_ok(pip, &quiet, folder).with_context(failed)?;
+    fs::copy(wanted, stamp)?;
     Ok(())
 }
 

@@ -74,6 +74,9 @@ pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<ExitCode> {
     for folder in packages::find(repo)? {
         packages::install(repo, &folder)?;
     }
+    for folder in packages::find_python(repo)? {
+        packages::install_python(repo, &folder)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
