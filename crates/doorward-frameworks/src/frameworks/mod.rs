@@ -1,6 +1,8 @@
 //! The frameworks doorward knows.
 
 mod express;
+mod hono;
+mod koa;
 mod next;
 
 use std::collections::BTreeMap;
@@ -67,4 +69,4 @@ pub fn runs_on_node(id: &str) -> bool {
 }
 
 /// Every framework doorward knows, in alphabetical order.
-pub(crate) static ALL: &[&Framework] = &[&express::FRAMEWORK, &next::FRAMEWORK];
+pub(crate) static ALL: &[&Framework] = &[&express::FRAMEWORK, &hono::FRAMEWORK, &koa::FRAMEWORK, &next::FRAMEWORK];

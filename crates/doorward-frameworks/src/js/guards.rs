@@ -193,7 +193,21 @@ fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {
         // It lets everybody in, so it is no guard; but a guard takes its place.
         ("@clerk/clerk-sdk-node", "ClerkExpressWithAuth") if called => verdict.kind = HandlerKind::Deprecated,
         // Attaching Clerk protects nothing, in any framework.
-        (package, _) if package.starts_with("@clerk/") || package == "doorward" => {}
+        (package, _) if package.starts_with("@clerk/") || matches!(package, "doorward" | "@hono/clerk-auth") => {}
+        ("hono/bearer-auth", "bearerAuth")
+        | ("hono/basic-auth", "basicAuth")
+        | ("hono/jwt", "jwt")
+        | ("@hono/auth-js", "verifyAuth")
+        | ("@hono/oidc-auth", "oidcAuthMiddleware")
+        | ("@hono/firebase-auth", "verifyFirebaseAuth" | "verifySessionCookieFirebaseAuth")
+        | ("koa-passport", "authenticate")
+        | ("koa-basic-auth", _)
+            if called =>
+        {
+            verdict.state = GuardState::Guarded;
+        }
+        ("hono/jwk", "jwk") if called => verdict.state = unless_set(external, "allow_anon"),
+        ("koa-jwt", _) if called => verdict.state = unless_set(external, "passthrough"),
         ("passport", "authenticate" | "authorize") if called => verdict.state = GuardState::Guarded,
         ("express-jwt", _) if called => verdict.state = lenient(external, "credentialsRequired"),
         (
@@ -224,6 +238,19 @@ fn lenient(external: &External, option: &str) -> GuardState {
         Some(Value::Object(options)) => match options.get(option) {
             Some(Value::Bool(false)) => GuardState::Open,
             None | Some(Value::Bool(true)) if !options.open.get() => GuardState::Guarded,
+            _ => GuardState::Unsure,
+        },
+        _ => GuardState::Guarded,
+    }
+}
+
+/// Guarded, unless an option lets callers without credentials pass.
+fn unless_set(external: &External, option: &str) -> GuardState {
+    let External::Call(_, args, _) = external else { return GuardState::Guarded };
+    match args.first().map(|it| &it.value) {
+        Some(Value::Object(options)) => match options.get(option) {
+            Some(Value::Bool(true)) => GuardState::Open,
+            None | Some(Value::Bool(false)) if !options.open.get() => GuardState::Guarded,
             _ => GuardState::Unsure,
         },
         _ => GuardState::Guarded,
@@ -299,7 +326,8 @@ pub(crate) fn scan<H: Host>(
     }
     let is_outermost = seen.len() == 1;
     let function = std::sync::Arc::clone(&closure.function);
-    let next = function.param_name(2).unwrap_or("next").to_owned();
+    // The way on is the last of two or three parameters.
+    let next = function.param_name(2).or_else(|| function.param_name(1)).unwrap_or("next").to_owned();
     let request = function.param_name(0).unwrap_or("req").to_owned();
     let mut calls: Vec<Value> = Vec::new();
     let mut called_members: HashSet<Span> = HashSet::new();
@@ -325,6 +353,33 @@ pub(crate) fn scan<H: Host>(
                         body.reads_credentials = true;
                     }
                     _ => {}
+                }
+                if RAISES.contains(&name) {
+                    items.iter().take(3).for_each(|it| {
+                        if let ExprKind::Num(status) = it.value.kind {
+                            note_status(body, status);
+                        }
+                    });
+                }
+                // `new Response('…', { status: 401 })`.
+                if (name == "Response" || is_response_json(callee))
+                    && let Some(ExprKind::Object(options)) = items.get(1).map(|it| &it.value.kind)
+                {
+                    body.answers = true;
+                    options.iter().for_each(|it| {
+                        if let ir::Prop::Entry { key: Key::Name(key), value, .. } = it
+                            && let ("status", ExprKind::Num(status)) = (&**key, &value.kind)
+                        {
+                            note_status(body, *status);
+                        }
+                    });
+                }
+                // `c.get('user')`.
+                if name == "get"
+                    && let (ExprKind::Member(object, _), Some(ExprKind::Str(key))) = (&callee.kind, first)
+                    && matches!(&object.kind, ExprKind::Name(it) if **it == *request)
+                {
+                    body.reads_credentials |= matches!(&**key, "user" | "userId" | "auth" | "jwtPayload");
                 }
                 if name == next && first.is_none() && is_outermost {
                     body.continues = true;
@@ -360,7 +415,10 @@ pub(crate) fn scan<H: Host>(
             ExprKind::Member(object, Key::Name(name)) => {
                 note_word(body, name);
                 let on_request = matches!(&object.kind, ExprKind::Name(it) if **it == *request);
-                if on_request && matches!(&**name, "user" | "auth" | "session") {
+                // `ctx.state.user`, `c.var.user`.
+                let in_state = matches!(&object.kind, ExprKind::Member(of, Key::Name(state))
+                    if matches!(&**state, "state" | "var") && matches!(&of.kind, ExprKind::Name(it) if **it == *request));
+                if (on_request || in_state) && matches!(&**name, "user" | "auth" | "session") {
                     body.reads_credentials = true;
                 }
                 if on_request && &**name == "auth" && !called_members.contains(&expr.span) {
@@ -372,7 +430,7 @@ pub(crate) fn scan<H: Host>(
             }
             ExprKind::Assign(target, _, value) => {
                 if let Pattern::Member(member) = &**target {
-                    if last_name(member) == Some("statusCode")
+                    if matches!(last_name(member), Some("statusCode" | "status"))
                         && let ExprKind::Num(status) = value.kind
                     {
                         note_status(body, status);
@@ -408,7 +466,8 @@ pub(crate) fn scan<H: Host>(
                     let name = external.name();
                     let package = external.package().unwrap_or_default();
                     let last = name.rsplit('.').next().unwrap_or_default();
-                    let verifies = (matches!(package, "jsonwebtoken" | "jose" | "jwt-simple" | "firebase-admin")
+                    let jwt = ["jsonwebtoken", "jose", "jwt-simple", "firebase-admin", "hono/jwt", "@nestjs/jwt"];
+                    let verifies = (jwt.contains(&package)
                         && ["verify", "decode", "jwtverify", "verifyidtoken"]
                             .iter()
                             .any(|word| last.to_ascii_lowercase().contains(word)))
@@ -424,6 +483,26 @@ pub(crate) fn scan<H: Host>(
             }
         }
     }
+}
+
+/// Functions that are given the status they answer or fail with.
+const RAISES: &[&str] = &[
+    "throw",
+    "assert",
+    "HTTPException",
+    "HttpException",
+    "createError",
+    "createHttpError",
+    "json",
+    "text",
+    "html",
+    "body",
+    "newResponse",
+];
+
+fn is_response_json(callee: &Expr) -> bool {
+    matches!(&callee.kind, ExprKind::Member(object, Key::Name(name))
+        if &**name == "json" && matches!(last_name(object), Some("Response" | "NextResponse")))
 }
 
 fn throws(statements: &[ir::Stmt]) -> bool {

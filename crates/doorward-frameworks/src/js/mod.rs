@@ -6,6 +6,7 @@
 
 pub(crate) mod aliases;
 pub(crate) mod ask;
+pub(crate) mod chain;
 pub(crate) mod eval;
 pub(crate) mod flow;
 pub(crate) mod guards;
@@ -14,7 +15,6 @@ pub(crate) mod ir;
 pub(crate) mod lower;
 pub(crate) mod packages;
 pub(crate) mod program;
-#[cfg_attr(not(test), expect(dead_code, reason = "its callers, the readers of frameworks, are built next"))]
 pub(crate) mod shapes;
 #[expect(dead_code, reason = "types are for frameworks that come next")]
 pub(crate) mod types;

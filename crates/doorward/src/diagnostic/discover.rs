@@ -173,6 +173,11 @@ codes! {
     "With `output: 'export'` no code of the application runs where it is served. Answers to GET are computed once, at build \
      time, and everybody can read them; other methods and the middleware do not exist. Guards in them protect nothing."
 
+    "DW2150" Warning "a route is registered after its router was mounted"
+    "Hono copies the routes of a sub-application at the moment it is mounted, and Koa's routers do the same with nested \
+     ones. What is registered later is in no table that requests are looked up in: the route answers 404, and a guard that \
+     is attached later guards nothing. Register everything first, then mount."
+
     "DW2301" Critical "a Clerk secret is in a file that is shared"
     "The file is tracked by git, or nothing keeps it from being committed, and it holds a secret of Clerk's. Whoever gets \
      the repository, a copy of it or an image built from it can act as your backend. Replace the secret in Clerk's \

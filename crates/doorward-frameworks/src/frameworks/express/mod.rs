@@ -1,6 +1,6 @@
 //! Express 4 and 5: facts about the framework and the packages around it.
 
-mod discover;
+pub(in crate::frameworks) mod discover;
 mod emit;
 
 use super::{Emission, Engine, Framework};

@@ -44,7 +44,8 @@ impl<H: Host> Eval<'_, H> {
         self.loaded.get(&module).and_then(|it| it.cjs.get("exports")).unwrap_or(Value::Unknown)
     }
 
-    pub(super) fn export(&mut self, module: usize, name: &str, seen: &mut HashSet<usize>) -> Option<Value> {
+    /// What a module exports under a name. `seen` is empty at first.
+    pub(crate) fn export(&mut self, module: usize, name: &str, seen: &mut HashSet<usize>) -> Option<Value> {
         // Re-exports may lead in a circle.
         if !seen.insert(module) || self.depth > MAX_DEPTH {
             return None;

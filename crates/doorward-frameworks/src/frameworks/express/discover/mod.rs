@@ -7,7 +7,7 @@
 mod findings;
 mod host;
 mod leftovers;
-mod paths;
+pub(in crate::frameworks) mod paths;
 mod places;
 mod templates;
 mod wiring;
