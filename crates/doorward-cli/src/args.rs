@@ -42,11 +42,8 @@ pub(crate) enum Command {
     Emulate(EmulateOptions),
     /// Print a token of the running local Clerk, right or wrong.
     Token(TokenOptions),
-    /// Tell the story behind a code such as DW1008.
-    Explain {
-        /// The code.
-        code: String,
-    },
+    /// Tell the story behind a code such as DW1008, or how a route such as `GET /orders` came to be.
+    Explain(ExplainOptions),
     /// Print shell completions.
     Completions {
         /// For which shell.
@@ -66,7 +63,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Emulate(_) => "emulate",
             Self::Token(_) => "token",
-            Self::Explain { .. } => "explain",
+            Self::Explain(_) => "explain",
             Self::Completions { .. } => "completions",
         }
     }
@@ -83,6 +80,16 @@ pub(crate) struct DiscoverFlags {
     /// List only the routes that are open, or whose guard can't be told.
     #[arg(long)]
     pub(crate) open: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainOptions {
+    /// A code; or a route, with or without its method: `GET /orders/{id}`, `/orders/42`.
+    #[arg(value_name = "CODE|ROUTE", required = true, num_args = 1..=2)]
+    pub(crate) what: Vec<String>,
+    /// Only routes of this app, by its name or its folder.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) app: Option<String>,
 }
 
 #[derive(Debug, Args)]

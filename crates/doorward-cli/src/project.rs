@@ -73,6 +73,21 @@ impl Project {
     }
 }
 
+/// Keeps only the app that is asked for, by its name or its folder.
+pub(crate) fn keep(analysis: &mut Analysis, wanted: &str) -> Result<(), Failure> {
+    let is_wanted = |app: &App| app.name == wanted || app.root == wanted.trim_end_matches('/');
+    let apps = std::mem::take(&mut analysis.inventory.apps);
+    let names: Vec<String> = apps.iter().map(|app| app.name.clone()).collect();
+    let sources = std::mem::take(&mut analysis.sources);
+    (analysis.inventory.apps, analysis.sources) =
+        apps.into_iter().zip(sources).filter(|(app, _)| is_wanted(app)).unzip();
+    if analysis.inventory.apps.is_empty() {
+        return Err(Failure::new(Exit::Usage, format!("there is no app `{wanted}`"))
+            .help(format!("the apps are {}", names.join(", "))));
+    }
+    Ok(())
+}
+
 pub(crate) fn parse(text: &str) -> Result<Policy, Failure> {
     Policy::parse(POLICY, text)
         .map_err(|findings| Failure::new(Exit::Usage, format!("`{POLICY}` can't be used")).findings(findings))

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use doorward::inventory::{GuardState, Inventory};
+use doorward::inventory::{GuardState, Inventory, StepKind};
 use doorward_frameworks::{Analysis, DiscoverError, DiscoverOptions, discover};
 use serde_json::{Value, json};
 
@@ -366,5 +366,57 @@ fn a_number_in_an_answer_is_not_its_status() {
         "(req, res, next) => { end(res); end(res, next) }); function end(res, next) { if (next) next(); } void (0",
     ] {
         assert_eq!(app(not_listed), 0, "{not_listed}");
+    }
+}
+
+#[test]
+fn a_route_tells_how_it_came_to_be() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/express");
+    let history = |fixture: &str, id: &str| {
+        let inventory = found(&fixtures.join(fixture)).inventory;
+        let route = inventory.apps[0].routes.iter().find(|it| it.id.to_string() == id).unwrap();
+        let steps = route.trace.iter().map(|it| {
+            format!("{:?} {} {}:{} {}", it.kind, it.text, it.file, it.line, it.path.as_deref().unwrap_or("-"))
+        });
+        steps.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        history("nested-routers", "GET /v1/orgs/{orgId}/invoices"),
+        [
+            "App express() app.js:4 -",
+            "Mount app.use(\"/v1\", api) app.js:8 /v1",
+            "Mount api.use(\"/orgs\", orgs) app.js:7 /orgs",
+            "Mount orgs.use(\"/:orgId/invoices\", invoices) orgs.js:7 /{orgId}/invoices",
+            "Route invoices.get(\"/\") invoices.js:5 -",
+            "Handler (inline) invoices.js:5 -",
+        ]
+    );
+    assert_eq!(
+        history("guards-all-over", "DELETE /v1/orgs/{org}/{id}")[3..],
+        [
+            "Middleware requireUser app.js:15 -",
+            "Mount api.use(\"/orgs/:org\", inner) app.js:15 /orgs/{org}",
+            "Middleware admin app.js:12 -",
+            "Route inner.delete(\"/:id\") app.js:13 -",
+            "Handler (inline) app.js:13 -",
+        ]
+    );
+}
+
+#[test]
+fn every_route_has_a_history_that_ends_where_it_is_registered() {
+    for folder in fixtures() {
+        for route in found(&folder).inventory.apps.iter().flat_map(|app| &app.routes) {
+            let place = (route.file.as_str(), route.line);
+            let kinds: Vec<_> = route.trace.iter().map(|it| it.kind).collect();
+            assert!(
+                kinds.contains(&StepKind::App) || folder.ends_with("unmounted-router"),
+                "{}: {} {kinds:?}",
+                folder.display(),
+                route.id
+            );
+            let registered = route.trace.iter().find(|it| it.kind == StepKind::Route);
+            assert_eq!(registered.map(|it| (it.file.as_str(), it.line)), Some(place), "{}", folder.display());
+        }
     }
 }

@@ -4,6 +4,8 @@
 //! same bytes. All of the data comes from the target, so every writer escapes it for its own format, and no writer
 //! lets a secret through.
 
+mod schema;
 mod survey;
 
+pub use schema::type_text;
 pub use survey::{Counts, Group, Survey, groups, mounted_at};

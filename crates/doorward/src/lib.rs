@@ -16,6 +16,7 @@ pub mod decide;
 pub mod diagnostic;
 pub mod facts;
 pub mod inventory;
+pub mod lookup;
 pub mod path;
 pub mod policy;
 pub mod principal;

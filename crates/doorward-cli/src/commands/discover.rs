@@ -2,15 +2,14 @@
 
 mod table;
 
-use doorward::inventory::{App, GuardState};
-use doorward_frameworks::Analysis;
+use doorward::inventory::GuardState;
 use doorward_report::Survey;
 
 use crate::Outcome;
 use crate::args::{Arguments, DiscoverFlags};
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 use crate::output::{self, tell};
-use crate::project::{POLICY, Project};
+use crate::project::{POLICY, Project, keep};
 
 pub(crate) fn run(arguments: &Arguments, flags: &DiscoverFlags) -> Outcome {
     let project = Project::open(arguments)?;
@@ -36,19 +35,4 @@ pub(crate) fn run(arguments: &Arguments, flags: &DiscoverFlags) -> Outcome {
         tell!("\nNothing was changed. Next: `doorward plan` proposes who may call what, and shows the edits.");
     }
     Ok(Exit::Ok)
-}
-
-/// Keeps only the app that is asked for.
-fn keep(analysis: &mut Analysis, wanted: &str) -> Result<(), Failure> {
-    let is_wanted = |app: &App| app.name == wanted || app.root == wanted.trim_end_matches('/');
-    let apps = std::mem::take(&mut analysis.inventory.apps);
-    let names: Vec<String> = apps.iter().map(|app| app.name.clone()).collect();
-    let sources = std::mem::take(&mut analysis.sources);
-    (analysis.inventory.apps, analysis.sources) =
-        apps.into_iter().zip(sources).filter(|(app, _)| is_wanted(app)).unzip();
-    if analysis.inventory.apps.is_empty() {
-        return Err(Failure::new(Exit::Usage, format!("there is no app `{wanted}`"))
-            .help(format!("the apps are {}", names.join(", "))));
-    }
-    Ok(())
 }

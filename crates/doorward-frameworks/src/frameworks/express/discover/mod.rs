@@ -10,15 +10,17 @@ mod leftovers;
 pub(in crate::frameworks) mod paths;
 mod places;
 mod templates;
+mod trace;
 mod wiring;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use doorward::diagnostic::{Diagnostic, Location};
-use doorward::inventory::{Guard, GuardSeen, GuardState, Method, Route, RouteId};
+use doorward::inventory::{Guard, GuardSeen, GuardState, Method, Route, RouteId, Step};
 use doorward::path::{PathTemplate, Segment};
 
 use self::host::{Express, Kind, Layer, LayerKind};
+use self::trace::Way;
 use super::SERVES_PAGES;
 use crate::js;
 use crate::js::eval::{Branch, Eval, Problem};
@@ -154,7 +156,7 @@ impl Reader<'_> {
         let mut reached = BTreeSet::new();
         for root in &roots {
             let mut chain = Vec::new();
-            self.walk(*root, &PathTemplate::root(), &[], &mut chain, &mut vec![], &mut reached);
+            self.walk(*root, &PathTemplate::root(), &self.way_from(*root), &mut chain, &mut vec![], &mut reached);
         }
         self.loose(&reached);
         self.uncalled();
@@ -194,7 +196,7 @@ impl Reader<'_> {
         &mut self,
         object: usize,
         prefix: &PathTemplate,
-        branches: &[Branch],
+        way: &Way,
         chain: &mut Vec<Before>,
         stack: &mut Vec<usize>,
         reached: &mut BTreeSet<usize>,
@@ -218,10 +220,10 @@ impl Reader<'_> {
                 None => vec![PathTemplate::root()],
             };
             match &layer.kind {
-                LayerKind::Use => self.used(&layer, &paths, prefix, branches, chain, stack, reached),
+                LayerKind::Use => self.used(&layer, &paths, prefix, way, chain, stack, reached),
                 LayerKind::Route(method) => {
                     let targets: Vec<PathTemplate> = paths.iter().map(|it| prefix.join(it)).collect();
-                    self.routes(method, &targets, &layer, branches, chain);
+                    self.routes(method, &targets, &layer, way, chain);
                 }
                 LayerKind::Computed => {
                     let place = self.location(layer.site.module, layer.site.call);
@@ -234,7 +236,7 @@ impl Reader<'_> {
                         .help("register it with `get`, `post` and so on, so that it can be named in a policy"),
                     );
                     let targets: Vec<PathTemplate> = paths.iter().map(|it| prefix.join(it)).collect();
-                    self.routes(Method::ALL, &targets, &layer, branches, chain);
+                    self.routes(Method::ALL, &targets, &layer, way, chain);
                 }
             }
         }
@@ -247,7 +249,7 @@ impl Reader<'_> {
         layer: &Layer,
         paths: &[PathTemplate],
         prefix: &PathTemplate,
-        branches: &[Branch],
+        way: &Way,
         chain: &mut Vec<Before>,
         stack: &mut Vec<usize>,
         reached: &mut BTreeSet<usize>,
@@ -263,10 +265,10 @@ impl Reader<'_> {
             for value in part.value.each() {
                 match value {
                     Value::Host(inner) if self.kind(inner).is_some_and(|it| !matches!(it, Kind::Route(..))) => {
-                        let mut branches = branches.to_vec();
-                        branches.push(layer.site.branch.clone());
                         for path in paths {
-                            self.walk(inner, &prefix.join(path), &branches, chain, stack, reached);
+                            let step = self.mount(layer, path, part);
+                            let way = way.through(&layer.site.branch, chain.len(), step);
+                            self.walk(inner, &prefix.join(path), &way, chain, stack, reached);
                         }
                     }
                     Value::Function(closure) if closure.function.arity >= 4 => {}
@@ -280,7 +282,7 @@ impl Reader<'_> {
                                 _ => it.join(&rest),
                             })
                             .collect();
-                        self.routes(Method::ALL, &targets, layer, branches, chain);
+                        self.routes(Method::ALL, &targets, layer, way, chain);
                     }
                     _ if judged => {}
                     value => {
@@ -293,14 +295,14 @@ impl Reader<'_> {
                         let first = paths.first().map_or_else(|| prefix.clone(), |it| prefix.join(it));
                         if verdict.state == GuardState::Open
                             && self.answers_some(&part.value, flow)
-                            && !paths.iter().all(|it| sheltered(chain, branches, layer, &prefix.join(it)))
+                            && !paths.iter().all(|it| sheltered(chain, &way.branches, layer, &prefix.join(it)))
                         {
                             self.tell_of_answers(&name, place);
                         }
                         if let Value::External(external) = &value
                             && SERVES_PAGES.contains(&external.name().as_str())
                         {
-                            self.files_for_anyone(chain, branches, layer, part, paths, prefix);
+                            self.files_for_anyone(chain, &way.branches, layer, part, paths, prefix);
                         }
                         let guard = self.count_guard(&verdict, &name, place, first);
                         if at < last
@@ -443,14 +445,7 @@ impl Reader<'_> {
     }
 
     /// Registers `method` on each of `targets`.
-    fn routes(
-        &mut self,
-        method: &str,
-        targets: &[PathTemplate],
-        layer: &Layer,
-        branches: &[Branch],
-        chain: &mut Vec<Before>,
-    ) {
+    fn routes(&mut self, method: &str, targets: &[PathTemplate], layer: &Layer, way: &Way, chain: &mut Vec<Before>) {
         let mut all = parts(&layer.handlers);
         if method == "OPTIONS" && !all.is_empty() && all.iter().all(|it| is_cors(&it.value)) {
             // It answers preflights, as `app.use(cors())` does. Nobody is let in or kept out.
@@ -520,7 +515,7 @@ impl Reader<'_> {
             let name = self.shown(&part.value, &text);
             let flow = flows.get(at).copied().unwrap_or_default();
             let guarded = own.iter().any(|(_, verdict, ..)| verdict.state == GuardState::Guarded)
-                || targets.iter().all(|it| sheltered(chain, branches, layer, it));
+                || targets.iter().all(|it| sheltered(chain, &way.branches, layer, it));
             if !is_last && !guarded && verdict.state == GuardState::Open && self.answers_some(&part.value, flow) {
                 answered = true;
                 self.tell_of_answers(&name, place);
@@ -536,14 +531,16 @@ impl Reader<'_> {
             let mut by = Vec::new();
             let mut state = GuardState::Open;
             let mut hits = Vec::new();
-            for before in chain.iter() {
+            let mut passed = Vec::new();
+            for (at, before) in chain.iter().enumerate() {
                 let method_fits = before.method.as_deref().is_none_or(|it| it == Method::ALL || it == method);
                 if !method_fits || !before.covers(target, false) {
                     continue;
                 }
                 names.push(before.name.clone());
+                passed.push(at);
                 hits.extend(before.guard);
-                let always = branches.iter().chain([&layer.site.branch]).any(|it| it.starts_with(&before.branch));
+                let always = way.branches.iter().chain([&layer.site.branch]).any(|it| it.starts_with(&before.branch));
                 let sure = always && before.covers(target, maybe_bare);
                 let seen = if before.verdict.state == GuardState::Guarded && !sure {
                     GuardState::Unsure
@@ -563,7 +560,8 @@ impl Reader<'_> {
                 }
                 self.see(name, verdict, verdict.state, *place, &mut state, &mut by);
             }
-            self.add(id, layer, names, Guard { state, by });
+            let trace = self.trace(way, chain, &passed, layer, target, &own);
+            self.add(id, layer, names, trace, Guard { state, by });
         }
         if let Some(verdict) = ends_with_guard {
             let (name, _, place, _) =
@@ -610,7 +608,7 @@ impl Reader<'_> {
         };
     }
 
-    fn add(&mut self, id: RouteId, layer: &Layer, chain: Vec<String>, guard: Guard) {
+    fn add(&mut self, id: RouteId, layer: &Layer, chain: Vec<String>, trace: Vec<Step>, guard: Guard) {
         let place = layer.site.place();
         // In a chain over several lines, the line of the method is the one people look at.
         let method = Span { start: layer.site.callee_end.saturating_sub(1), end: layer.site.call.end };
@@ -622,11 +620,12 @@ impl Reader<'_> {
             if strength(guard.state) < strength(known.guard.state) {
                 known.guard = guard;
                 known.chain = chain;
+                known.trace = trace;
             }
             return;
         }
         self.seen.insert(key, self.found.routes.len());
-        self.found.routes.push(Route { chain, guard, ..Route::new(id.clone(), file.clone(), line) });
+        self.found.routes.push(Route { chain, trace, guard, ..Route::new(id.clone(), file.clone(), line) });
         if let Some(site) = self.sites.get(&place).and_then(|at| self.found.source.sites.get_mut(*at)) {
             site.routes.push(id);
             return;
