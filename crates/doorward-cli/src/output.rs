@@ -1,5 +1,6 @@
 //! What people and scripts read. The only place where findings become text.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -106,7 +107,7 @@ fn one(finding: &Diagnostic, sources: &BTreeMap<&str, Option<String>>) -> String
         match source.and_then(|text| text.lines().nth(line.checked_sub(1)?)) {
             // A minified line would fill the screen and tell nothing.
             Some(text) if text.len() <= 300 => {
-                line_text = clean(text);
+                line_text = clean(&shown(finding, text));
                 let start = line_text.len() - line_text.trim_start().len();
                 let snippet = Snippet::source(line_text.as_str())
                     .line_start(line)
@@ -124,6 +125,16 @@ fn one(finding: &Diagnostic, sources: &BTreeMap<&str, Option<String>>) -> String
         group = group.element(Level::HELP.message(help));
     }
     Renderer::styled().render(&[group])
+}
+
+/// The line a finding points at. One about a secret points at the name and not at the value, which may have any shape.
+fn shown<'a>(finding: &Diagnostic, line: &'a str) -> Cow<'a, str> {
+    const ABOUT_SECRETS: [&str; 8] = ["DW2301", "DW2302", "DW2303", "DW2304", "DW2305", "DW2306", "DW2307", "DW2308"];
+    if ABOUT_SECRETS.contains(&finding.code.as_str()) {
+        Cow::Owned(secret::without_value(line))
+    } else {
+        Cow::Borrowed(line)
+    }
 }
 
 /// Why a run stopped, on stderr.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use doorward::diagnostic::Diagnostic;
+use doorward::facts::Ecosystem;
 use doorward::inventory::{App, Inventory, Route};
 
 use crate::facts::{self, Survey};
@@ -129,12 +130,12 @@ fn discover_here(given: &Path, options: &DiscoverOptions) -> Result<Analysis, Di
     let sources = take(&mut walked, Kind::JavaScript);
     if !sources.is_empty() {
         let language = js::packages::JavaScript::parse(&root, sources, &walked.manifests, &mut reading.unresolved)?;
-        reading.read(&language, options);
+        reading.read(&language, options, &survey);
     }
     let sources = take(&mut walked, Kind::Python);
     if !sources.is_empty() {
         let language = py::packages::Python::parse(&root, sources, &walked.manifests, &mut reading.unresolved)?;
-        reading.read(&language, options);
+        reading.read(&language, options, &survey);
     }
     reading.finish(shown, survey)
 }
@@ -151,7 +152,7 @@ struct Reading {
 
 impl Reading {
     /// Asks each framework of `language` to read the packages that use it.
-    fn read(&mut self, language: &dyn Language, options: &DiscoverOptions) {
+    fn read(&mut self, language: &dyn Language, options: &DiscoverOptions, survey: &Survey) {
         let mut mounted = BTreeSet::new();
         let mut loose: Vec<(Place, Diagnostic)> = Vec::new();
         for framework in frameworks::ALL {
@@ -160,7 +161,12 @@ impl Reading {
             }
             let mut read_by_others: BTreeSet<usize> = BTreeSet::new();
             let mut results: Vec<(Package, Found)> = Vec::new();
-            for package in language.packages(framework) {
+            for mut package in language.packages(framework) {
+                let main = framework.packages.first().copied().unwrap_or_default();
+                // The lock file knows better than the range, and decides how paths are read.
+                if let Some(version) = survey.version(&package.root, framework.engine.ecosystem(), main) {
+                    package.version = Some(version.to_owned());
+                }
                 let Some(found) = language.discover(framework, &package) else { continue };
                 self.found_any = true;
                 if found.serves {
@@ -218,7 +224,11 @@ impl Reading {
             return Err(DiscoverError::NoFramework { folder, known, diagnostics });
         }
         self.apps.sort_by(|(one, _), (two, _)| one.root.cmp(&two.root));
-        survey.describe(self.apps.iter_mut().map(|(app, _)| app));
+        let engine = |app: &App| frameworks::find(&app.framework).map_or(Ecosystem::Npm, |it| it.engine.ecosystem());
+        survey.describe(self.apps.iter_mut().map(|(app, _)| {
+            let ecosystem = engine(app);
+            (app, ecosystem)
+        }));
         let (apps, sources): (Vec<App>, Vec<AppSource>) = self.apps.into_iter().unzip();
         let mut findings = survey.findings;
         findings.retain(|it| !sources.iter().flat_map(|source| &source.findings).any(|told| is_told(it, told)));

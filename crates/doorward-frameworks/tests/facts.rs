@@ -102,6 +102,58 @@ fn check(files: &[(&str, &str)], expected: &[&str]) {
     }
 }
 
+/// Every folder of `fixtures/facts` is a project with an `expected.json`; `DOORWARD_BLESS=1` rewrites those files.
+#[test]
+fn every_project_has_the_facts_it_should() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/facts");
+    let mut all: Vec<_> = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
+    all.sort();
+    assert!(all.len() >= 15, "fixtures are found by folder");
+    let mut wrong = Vec::new();
+    for folder in all {
+        let got = match discover(&folder, &DiscoverOptions::default()) {
+            Ok(analysis) => summary(&analysis.inventory.apps, &analysis.findings),
+            Err(error) => summary(&[], error.diagnostics()),
+        };
+        let got = serde_json::to_string_pretty(&got).unwrap() + "\n";
+        let file = folder.join("expected.json");
+        if std::env::var_os("DOORWARD_BLESS").is_some() {
+            std::fs::write(&file, &got).unwrap();
+        } else if std::fs::read_to_string(&file).unwrap_or_default() != got {
+            wrong.push(format!("{}:\n{got}", folder.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn summary(apps: &[App], findings: &[Diagnostic]) -> serde_json::Value {
+    let apps: serde_json::Map<_, _> = apps
+        .iter()
+        .map(|app| {
+            let mut facts = serde_json::to_value(&app.facts).unwrap();
+            facts["packages"] = app
+                .facts
+                .packages
+                .iter()
+                .map(|it| {
+                    let asked =
+                        it.asked.as_ref().map_or_else(String::new, |it| format!(", asked at {}:{}", it.file, it.line));
+                    format!("{} {} by {}{asked}", it.name, it.version, it.file)
+                })
+                .collect();
+            (format!("{} {}", app.root, app.version.as_deref().unwrap_or("?")), facts)
+        })
+        .collect();
+    let findings: Vec<_> = findings
+        .iter()
+        .map(|it| {
+            let place = it.location.as_ref().map_or_else(String::new, |at| format!("{}:{}", at.file, at.line));
+            format!("{} {place} {}", it.code, it.message)
+        })
+        .collect();
+    serde_json::json!({ "apps": apps, "findings": findings })
+}
+
 #[test]
 fn a_key_is_found_in_every_kind_of_file() {
     let key = secret(true);

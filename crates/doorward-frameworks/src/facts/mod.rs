@@ -2,21 +2,27 @@
 //! settings and variables.
 
 mod git;
+pub(crate) mod json;
+mod lock;
+mod manifests;
 mod names;
+mod packages;
 mod scan;
 mod secrets;
+mod typescript;
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use doorward::diagnostic::{Diagnostic, Location};
-use doorward::facts::{Place, Variable};
+use doorward::facts::{Ecosystem, Facts, ModuleSystem, Place, Variable, VersionSource};
 use doorward::inventory::App;
 use rayon::prelude::*;
 
 use crate::walk::{Walk, printable, relative};
 use git::Tracked;
 use names::{FileKind, Role, file_kind};
+use packages::Locks;
 use scan::{Scanner, Seen, What};
 use secrets::Standing;
 
@@ -25,6 +31,8 @@ use secrets::Standing;
 pub(crate) struct Survey {
     pub(crate) findings: Vec<Diagnostic>,
     files: Vec<FileSeen>,
+    /// What the manifests and lock files tell, by folder and ecosystem.
+    projects: BTreeMap<(String, Ecosystem), Facts>,
 }
 
 /// What was seen in one file.
@@ -50,9 +58,16 @@ const BINARY: &[&str] = &[
     "so", "dylib", "dll", "exe", "a", "o", "class", "pyc", "node", "db", "sqlite",
 ];
 
+/// Everything that is true of the tree as a whole.
+pub(crate) fn survey(root: &Path, walked: &Walk) -> Survey {
+    let mut survey = search(root, walked);
+    survey.read_projects(root, walked);
+    survey
+}
+
 /// Searches every file of the tree, and those that git tracks although they are ignored. Environment files beside a
 /// manifest are read even where they are ignored.
-pub(crate) fn survey(root: &Path, walked: &Walk) -> Survey {
+fn search(root: &Path, walked: &Walk) -> Survey {
     let files = &walked.files;
     let folders = walked.manifests.iter().filter_map(|(path, _)| path.parent());
     let Some(scanner) = Scanner::new() else { return Survey::default() };
@@ -150,11 +165,60 @@ fn environment_files(root: &Path, folder: &Path) -> Vec<String> {
 }
 
 impl Survey {
+    /// Reads manifests and lock files.
+    fn read_projects(&mut self, root: &Path, walked: &Walk) {
+        let locks = Locks::read(root, &walked.files, &mut self.findings);
+        let mut files = walked.manifests.clone();
+        files.extend(more_requirements(walked));
+        let manifests = manifests::read(root, &files);
+        let workspace: BTreeMap<&str, &str> = manifests
+            .iter()
+            .filter(|it| it.ecosystem == Ecosystem::Npm)
+            .filter_map(|it| Some((it.name.as_deref()?, it.folder.as_str())))
+            .collect();
+        let read: Vec<((String, Ecosystem), Facts)> = manifests
+            .par_iter()
+            .map(|manifest| {
+                let is_npm = manifest.ecosystem == Ecosystem::Npm;
+                let facts = Facts {
+                    packages: packages::packages(root, manifest, &locks),
+                    package_manager: packages::manager(manifest, &manifests, &locks),
+                    module_system: manifest.json.as_ref().map(module_system),
+                    typescript: is_npm.then(|| typescript::settings(root, &manifest.folder, &workspace)).flatten(),
+                    variables: Vec::new(),
+                };
+                ((manifest.folder.clone(), manifest.ecosystem), facts)
+            })
+            .collect();
+        let mut judged: Vec<Diagnostic> =
+            read.iter().flat_map(|(_, facts)| doorward::facts::judge(&facts.packages)).collect();
+        // What a manifest asks for is told there, and not again for those who get it through another project.
+        let at_line = |it: &Diagnostic| it.location.as_ref().is_some_and(|at| at.line > 0);
+        let told: BTreeSet<String> = judged.iter().filter(|it| at_line(it)).map(|it| it.message.clone()).collect();
+        judged.retain(|it| at_line(it) || !told.contains(&it.message));
+        judged.sort_by(|one, two| (&one.location, &one.message).cmp(&(&two.location, &two.message)));
+        judged.dedup();
+        self.findings.append(&mut judged);
+        self.projects = read.into_iter().collect();
+    }
+
+    /// The facts of the project in a folder, or of the nearest one around it.
+    fn project(&self, folder: &str, ecosystem: Ecosystem) -> Option<&Facts> {
+        packages::ancestors(folder).find_map(|it| self.projects.get(&(it.to_owned(), ecosystem)))
+    }
+
+    /// The version of a package that the project in a folder really gets.
+    pub(crate) fn version(&self, folder: &str, ecosystem: Ecosystem, package: &str) -> Option<&str> {
+        let package = self.project(folder, ecosystem)?.packages.iter().find(|it| it.name == package)?;
+        (package.source < VersionSource::Manifest).then_some(package.version.as_str())
+    }
+
     /// Adds what is known to each app.
-    pub(crate) fn describe<'a>(&self, apps: impl Iterator<Item = &'a mut App>) {
-        let mut apps: Vec<&mut App> = apps.collect();
-        let roots: Vec<String> = apps.iter().map(|app| app.root.clone()).collect();
-        for app in &mut apps {
+    pub(crate) fn describe<'a>(&self, apps: impl Iterator<Item = (&'a mut App, Ecosystem)>) {
+        let mut apps: Vec<(&mut App, Ecosystem)> = apps.collect();
+        let roots: Vec<String> = apps.iter().map(|(app, _)| app.root.clone()).collect();
+        for (app, ecosystem) in &mut apps {
+            app.facts = self.project(&app.root, *ecosystem).cloned().unwrap_or_default();
             let others: Vec<&str> =
                 roots.iter().map(String::as_str).filter(|it| *it != app.root && is_below(it, &app.root)).collect();
             let belongs = |file: &str| is_below(file, &app.root) && !others.iter().any(|it| is_below(file, it));
@@ -164,7 +228,7 @@ impl Survey {
 
     /// Clerk's variables in the files for which `belongs` holds.
     fn variables(&self, belongs: impl Fn(&str) -> bool) -> Vec<Variable> {
-        let mut all: std::collections::BTreeMap<&str, Variable> = std::collections::BTreeMap::new();
+        let mut all: BTreeMap<&str, Variable> = BTreeMap::new();
         for file in self.files.iter().filter(|it| belongs(&it.file)) {
             for seen in &file.seen {
                 let What::Name { name, role } = &seen.what else { continue };
@@ -180,4 +244,24 @@ impl Survey {
         }
         all.into_values().filter(|it| !it.read.is_empty() || !it.declared.is_empty()).collect()
     }
+}
+
+fn module_system(manifest: &serde_json::Value) -> ModuleSystem {
+    match manifest.get("type").and_then(|it| it.as_str()) {
+        Some("module") => ModuleSystem::Esm,
+        _ => ModuleSystem::CommonJs,
+    }
+}
+
+/// Lists of requirements under other names than `requirements.txt`.
+fn more_requirements(walked: &Walk) -> Vec<(PathBuf, String)> {
+    const MAX_BYTES: u64 = 1024 * 1024;
+    let is_list = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let among = path.parent().and_then(Path::file_name).is_some_and(|it| it == "requirements");
+        name.ends_with(".txt") && name != "requirements.txt" && (among || name.starts_with("requirements"))
+    };
+    let small = |path: &Path| std::fs::metadata(path).is_ok_and(|it| it.len() <= MAX_BYTES);
+    let lists = walked.files.iter().filter(|it| is_list(it) && small(it));
+    lists.filter_map(|path| Some((path.clone(), std::fs::read_to_string(path).ok()?))).collect()
 }

@@ -7,6 +7,7 @@ mod next;
 
 use std::collections::BTreeMap;
 
+use doorward::facts::Ecosystem;
 use doorward::inventory::{App, RouteId};
 use doorward::policy::{Policy, Rule};
 
@@ -36,6 +37,16 @@ pub(crate) enum Engine {
     /// Python.
     #[expect(dead_code, reason = "the frameworks over it follow")]
     Python(fn(&py::program::Program, &Package) -> Found),
+}
+
+impl Engine {
+    /// Where the packages of its language come from.
+    pub(crate) fn ecosystem(&self) -> Ecosystem {
+        match self {
+            Self::JavaScript(_) => Ecosystem::Npm,
+            Self::Python(_) => Ecosystem::PyPi,
+        }
+    }
 }
 
 /// What writing guards needs.

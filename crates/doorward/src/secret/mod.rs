@@ -4,7 +4,7 @@ mod key;
 mod name;
 
 pub use key::{Key, MARKS, PRIVATE_KEY, key_at};
-pub use name::{is_secret_name, public_prefix};
+pub use name::{is_secret_name, public_prefix, without_value};
 
 /// What a secret is, or a key that only looks like one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

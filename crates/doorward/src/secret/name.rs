@@ -40,3 +40,19 @@ pub fn is_secret_name(name: &str) -> bool {
     rest.contains("SECRET")
         || ["API_KEY", "PLATFORM_API_KEY", "ENCRYPTION_KEY", "BACKEND_API_KEY", "PRIVATE_KEY"].contains(&rest)
 }
+
+/// A line that gives a value to a name, without the value. For lines whose value may be a secret of any shape.
+///
+/// ```
+/// use doorward::secret::without_value;
+/// assert_eq!(without_value("  VITE_CLERK_SECRET_KEY=hunter2"), "  VITE_CLERK_SECRET_KEY=[hidden]");
+/// assert_eq!(without_value("\"CLERK_SECRET_KEY\": \"\","), "\"CLERK_SECRET_KEY\":[hidden]");
+/// assert_eq!(without_value("process.env.VITE_CLERK_SECRET_KEY"), "process.env.VITE_CLERK_SECRET_KEY");
+/// ```
+#[must_use]
+pub fn without_value(line: &str) -> String {
+    match line.find(['=', ':']).and_then(|at| line.split_at_checked(at + 1)) {
+        Some((name, value)) if !value.trim().is_empty() => format!("{name}[hidden]"),
+        _ => line.to_owned(),
+    }
+}

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anstyle::Style;
+use doorward::facts::{Facts, ModuleSystem, VersionSource};
 use doorward::inventory::{App, GuardState, Route};
 use doorward_report::{Counts, Group, Survey, groups};
 
@@ -55,6 +56,51 @@ fn head(app: &App, only_open: bool) {
         count(counts.total(), "route"),
         states(counts),
     );
+    facts(&app.facts);
+}
+
+/// What matters about the project for its protection, on a few lines; the JSON has it all.
+fn facts(facts: &Facts) {
+    let mut told = false;
+    let mut line = |name: &str, text: String| {
+        if !text.is_empty() {
+            say!("  {DIM}{name:10} {}{DIM:#}", clean(&text));
+            told = true;
+        }
+    };
+    let clerk = facts.packages.iter().filter(|it| it.name.contains("clerk") && it.asked.is_some());
+    let clerk: Vec<String> = clerk
+        .map(|it| match it.source {
+            VersionSource::Manifest => format!("{} {} (not locked)", it.name, it.version),
+            VersionSource::Lock | VersionSource::Installed => format!("{} {}", it.name, it.version),
+        })
+        .collect();
+    line("Clerk", clerk.join(", "));
+    let manager = facts.package_manager.as_ref().map(|it| match &it.version {
+        Some(version) => format!("{} {version}", it.name),
+        None => it.name.clone(),
+    });
+    let strict = facts.typescript.as_ref().map(|it| match it.strict {
+        Some(true) => "TypeScript, strict".to_owned(),
+        _ => "TypeScript, not strict".to_owned(),
+    });
+    let system = facts.module_system.map(|it| match it {
+        ModuleSystem::Esm => "ES modules".to_owned(),
+        ModuleSystem::CommonJs => "CommonJS".to_owned(),
+    });
+    line("Project", [manager, system, strict].into_iter().flatten().collect::<Vec<_>>().join("; "));
+    let variables: Vec<String> = facts
+        .variables
+        .iter()
+        .map(|it| match it.read.first() {
+            Some(place) => format!("{} ({}:{})", it.name, place.file, place.line),
+            None => it.name.clone(),
+        })
+        .collect();
+    line("Variables", variables.join(", "));
+    if told {
+        say!("");
+    }
 }
 
 /// How wide the columns are.
