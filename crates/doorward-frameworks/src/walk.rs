@@ -1,10 +1,13 @@
 //! Which files of a tree are worth reading.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use doorward::diagnostic::{Diagnostic, Location};
 use ignore::WalkBuilder;
+use rayon::prelude::*;
 
 /// Files above this size are data or bundles, not something a person wrote.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -93,6 +96,7 @@ pub(crate) struct Walk {
 /// Walks `root`, respecting ignore files. Symbolic links are not followed, so loops can't happen.
 pub(crate) fn walk(root: &Path) -> Walk {
     let mut found = Walk::default();
+    let mut wanted: Vec<Wanted> = Vec::new();
     let filter_root = root.to_path_buf();
     let walker = WalkBuilder::new(root)
         .follow_links(false)
@@ -131,28 +135,60 @@ pub(crate) fn walk(root: &Path) -> Walk {
         if is_aside(&relative) {
             continue;
         }
-        if entry.metadata().is_ok_and(|meta| meta.len() > MAX_BYTES) {
-            found.skipped.push(skipped(&relative, "it is larger than 1 MB"));
-            continue;
-        }
-        match std::fs::read(path).map(String::from_utf8) {
-            Ok(Ok(text)) if is_manifest => found.manifests.push((path.to_path_buf(), text)),
-            Ok(Ok(text)) if is_nested_too_deeply(&text) => {
-                found.skipped.push(skipped(&relative, "it is nested too deeply"));
-            }
-            Ok(Ok(text)) if name.contains(".min.") || is_minified(&text) => {
-                found.skipped.push(skipped(&relative, "it is minified"))
-            }
-            Ok(Ok(text)) => {
-                if let Some(kind) = kind {
-                    found.sources.entry(kind).or_default().push((path.to_path_buf(), text));
-                }
-            }
-            Ok(Err(_)) => found.skipped.push(skipped(&relative, "it is not UTF-8")),
-            Err(error) => found.skipped.push(skipped(&relative, &format!("it can't be read: {error}"))),
+        wanted.push(Wanted { path: path.to_path_buf(), relative, kind: kind.filter(|_| !is_manifest) });
+    }
+    let texts: Vec<_> = wanted.par_iter().map(Wanted::read).collect();
+    for (Wanted { path, relative, kind }, text) in wanted.into_iter().zip(texts) {
+        match (text, kind) {
+            (Ok(text), None) => found.manifests.push((path, text)),
+            (Ok(text), Some(kind)) => found.sources.entry(kind).or_default().push((path, text)),
+            (Err(why), _) => found.skipped.push(skipped(&relative, &why)),
         }
     }
     found
+}
+
+/// A file to read: a source file of some language, or a manifest.
+struct Wanted {
+    path: PathBuf,
+    relative: String,
+    kind: Option<Kind>,
+}
+
+impl Wanted {
+    /// The text, or why it is of no use.
+    fn read(&self) -> Result<String, String> {
+        let text = read_text(&self.path)?;
+        if self.kind.is_none() {
+            return Ok(text);
+        }
+        if is_nested_too_deeply(&text) {
+            return Err("it is nested too deeply".to_owned());
+        }
+        if self.path.file_name().is_some_and(|name| name.to_string_lossy().contains(".min.")) || is_minified(&text) {
+            return Err("it is minified".to_owned());
+        }
+        Ok(text)
+    }
+}
+
+/// The text of a regular file of moderate size, or why there is none.
+pub(crate) fn read_text(path: &Path) -> Result<String, String> {
+    let unread = |error: std::io::Error| format!("it can't be read: {error}");
+    // Opening a pipe waits for somebody to write to it.
+    if !std::fs::metadata(path).map_err(unread)?.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(unread)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err("it is larger than 1 MB".to_owned());
+    }
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err("it is UTF-16, not UTF-8".to_owned());
+    }
+    // Latin-1 in a comment must not cost the routes of a file; runtimes replace such bytes, too.
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// `path` as seen from `root`, with `/`.

@@ -22,6 +22,7 @@ pub(crate) struct JavaScript {
     root: PathBuf,
     manifests: Vec<Manifest>,
     program: Program,
+    owned: Vec<Owned>,
 }
 
 struct Manifest {
@@ -46,14 +47,17 @@ impl JavaScript {
         for at in 0..program.count() {
             unresolved.extend(syntax_error(&program.module(at)));
         }
-        Ok(Self { root: root.to_path_buf(), manifests, program })
+        let owned = owned(root, &program, &manifests);
+        Ok(Self { root: root.to_path_buf(), manifests, program, owned })
     }
 }
 
 impl Language for JavaScript {
     fn packages(&self, framework: &Framework) -> Vec<Package> {
         match framework.engine {
-            Engine::JavaScript(_) => packages(&self.root, &self.program, &self.manifests, framework.packages),
+            Engine::JavaScript(_) => {
+                packages(&self.root, &self.program, &self.manifests, &self.owned, framework.packages)
+            }
             Engine::Python(_) => Vec::new(),
         }
     }
@@ -112,27 +116,46 @@ fn syntax_error(module: &Module) -> Option<Diagnostic> {
     )
 }
 
-/// The packages that use one of `names`, with their modules.
-fn packages(root: &Path, program: &Program, manifests: &[Manifest], names: &[&str]) -> Vec<Package> {
-    let mut folders: Vec<&Path> = manifests.iter().map(|it| it.folder.as_path()).collect();
-    if !folders.contains(&root) {
-        folders.push(root);
+/// A folder with a manifest, or the tree itself, and what belongs to it and to no folder further down.
+struct Owned {
+    folder: PathBuf,
+    manifest: Option<usize>,
+    modules: Vec<usize>,
+    /// The packages that its modules import.
+    imports: BTreeSet<String>,
+}
+
+fn owned(root: &Path, program: &Program, manifests: &[Manifest]) -> Vec<Owned> {
+    let new = |folder, manifest| Owned { folder, manifest, modules: Vec::new(), imports: BTreeSet::new() };
+    let mut all: Vec<Owned> = manifests.iter().enumerate().map(|(at, it)| new(it.folder.clone(), Some(at))).collect();
+    if !all.iter().any(|it| it.folder == root) {
+        all.push(new(root.to_path_buf(), None));
     }
-    folders.sort_by_key(|it| std::cmp::Reverse(it.components().count()));
-    let mut owned: BTreeMap<&Path, Vec<usize>> = BTreeMap::new();
+    all.sort_by(|one, two| one.folder.cmp(&two.folder));
+    let by_folder: HashMap<PathBuf, usize> = all.iter().enumerate().map(|(at, it)| (it.folder.clone(), at)).collect();
     for at in 0..program.count() {
-        let file = root.join(&program.module(at).file);
-        if let Some(folder) = folders.iter().find(|it| file.starts_with(it)) {
-            owned.entry(folder).or_default().push(at);
+        let module = program.module(at);
+        let file = root.join(&module.file);
+        let Some(owner) = file.ancestors().skip(1).find_map(|it| by_folder.get(it)) else { continue };
+        let Some(owner) = all.get_mut(*owner) else { continue };
+        owner.modules.push(at);
+        for source in module.sources.iter().map(|it| package_of(it)).filter(|it| !it.starts_with(['.', '/'])) {
+            if !owner.imports.contains(source) {
+                owner.imports.insert(source.to_owned());
+            }
         }
     }
+    all.retain(|it| !it.modules.is_empty());
+    all
+}
+
+/// The packages that use one of `names`, with their modules.
+fn packages(root: &Path, program: &Program, manifests: &[Manifest], owned: &[Owned], names: &[&str]) -> Vec<Package> {
     let mut all = Vec::new();
-    for (folder, mut modules) in owned {
-        let manifest = manifests.iter().find(|it| it.folder == folder).map(|it| &it.json);
+    for Owned { folder, manifest, modules, imports } in owned {
+        let manifest = manifest.and_then(|at| manifests.get(at)).map(|it| &it.json);
         let depends = manifest.is_some_and(|it| names.iter().any(|name| dependency(it, name).is_some()));
-        let is_named = |source: &String| names.contains(&package_of(source));
-        let imports = modules.iter().any(|at| program.module(*at).sources.iter().any(is_named));
-        if !depends && !imports {
+        if !depends && !names.iter().any(|name| imports.contains(*name)) {
             continue;
         }
         let package = names.first().copied().unwrap_or_default();
@@ -142,7 +165,8 @@ fn packages(root: &Path, program: &Program, manifests: &[Manifest], names: &[&st
         starts.extend(
             ["src/index", "src/server", "src/main", "src/app", "index", "server", "main", "app"].map(str::to_owned),
         );
-        modules.sort_by_key(|at| {
+        let mut modules = modules.clone();
+        modules.sort_by_cached_key(|at| {
             let module = program.module(*at);
             let inside = walk::relative(folder, &root.join(&module.file));
             let stem = inside.rsplit_once('.').map_or(inside.as_str(), |(stem, _)| stem).to_owned();
@@ -208,7 +232,7 @@ fn entry_points(manifest: &serde_json::Value) -> Vec<String> {
 
 fn installed_version(root: &Path, folder: &Path, package: &str) -> Option<String> {
     folder.ancestors().take_while(|it| it.starts_with(root)).find_map(|folder| {
-        let text = std::fs::read_to_string(folder.join("node_modules").join(package).join("package.json")).ok()?;
+        let text = walk::read_text(&folder.join("node_modules").join(package).join("package.json")).ok()?;
         let json: serde_json::Value = serde_json::from_str(&text).ok()?;
         json.get("version")?.as_str().map(printable)
     })

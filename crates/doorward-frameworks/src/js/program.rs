@@ -138,7 +138,7 @@ impl Program {
         if let Some(at) = self.by_path.borrow().get(path) {
             return Some(*at);
         }
-        let text = std::fs::read_to_string(path).ok().filter(|text| text.len() <= 1024 * 1024)?;
+        let text = walk::read_text(path).ok()?;
         let module = lower::parse(&walk::relative(&self.root, path), Arc::from(text));
         let mut modules = self.modules.borrow_mut();
         modules.push(Arc::new(module));
@@ -163,7 +163,7 @@ impl Program {
     }
 
     pub(crate) fn read(&self, path: &Path) -> Option<String> {
-        std::fs::read_to_string(path).ok().filter(|text| text.len() <= 1024 * 1024)
+        walk::read_text(path).ok()
     }
 
     pub(crate) fn root(&self) -> &Path {
