@@ -13,6 +13,7 @@ mod demo;
 mod packages;
 mod process;
 mod setup;
+mod soak;
 mod table;
 mod tidy;
 
@@ -40,7 +41,7 @@ static COMMANDS: &[Command] = &[
     },
     Command { name: "bless", about: "update snapshots, goldens and generated runtime files", run: bless::run },
     Command { name: "bench", about: "compare our speed with others' [NAME] [--json]", run: bench::bench },
-    Command { name: "soak", about: "run the long randomised tests", run: bench::soak },
+    Command { name: "soak", about: "run the long randomised tests", run: soak::soak },
 ];
 
 /// The exit code for a command line we do not understand, the same as doorward's own.

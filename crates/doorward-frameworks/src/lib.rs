@@ -17,9 +17,12 @@ mod py;
 mod source;
 mod stack;
 mod walk;
+mod yardstick;
 
 pub use apply::{ApplyError, STATE, apply, load_state, read, remember, save_state, undo, write};
 pub use frameworks::{known_frameworks, runs_on_node};
 pub use model::*;
 pub use plan::{Change, LOCK, Plan, plan};
 pub use project::{DiscoverError, DiscoverOptions, discover};
+#[doc(hidden)]
+pub use yardstick::parse_alone;

@@ -1,7 +1,7 @@
 //! A thread on which deep recursion is safe.
 
 /// Code nested deeper than people nest could exhaust a normal stack.
-pub(crate) const SIZE: usize = 1024 * 1024 * 1024;
+const SIZE: usize = 1024 * 1024 * 1024;
 
 /// Runs `work` where deep recursion is safe. `None`: no thread could be started, or the work panicked.
 pub(crate) fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
@@ -9,4 +9,9 @@ pub(crate) fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> 
         let thread = std::thread::Builder::new().stack_size(SIZE).spawn_scoped(scope, work).ok()?;
         thread.join().ok()
     })
+}
+
+/// Threads on which deep recursion is safe, as many as there are cores.
+pub(crate) fn pool() -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+    rayon::ThreadPoolBuilder::new().stack_size(SIZE).build()
 }

@@ -1,5 +1,6 @@
 //! Text to [`Module`]: the parser's tree, cut down to what the evaluator needs.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use oxc_allocator::Allocator;
@@ -28,6 +29,12 @@ pub(crate) fn parse(file: &str, text: Arc<str>) -> Module {
         }
     }
     first
+}
+
+/// The parser's work, and nothing else.
+pub(crate) fn parse_alone(path: &Path, text: &str) {
+    let allocator = Allocator::default();
+    Parser::new(&allocator, text, source_type(&path.to_string_lossy())).parse();
 }
 
 fn parse_as(file: &str, text: &Arc<str>, source_type: SourceType) -> Module {

@@ -47,8 +47,7 @@ impl Program {
         sources: Vec<(PathBuf, String)>,
         workspace: HashMap<String, PathBuf>,
     ) -> Result<Self, rayon::ThreadPoolBuildError> {
-        let pool = rayon::ThreadPoolBuilder::new().stack_size(stack::SIZE).build()?;
-        let parsed: Vec<(PathBuf, Arc<Module>)> = pool.install(|| {
+        let parsed: Vec<(PathBuf, Arc<Module>)> = stack::pool()?.install(|| {
             sources
                 .into_par_iter()
                 .map(|(path, text)| {

@@ -56,7 +56,7 @@ const MAX_LED_TO: usize = 2_000;
 impl Program {
     /// Parses `sources`, in parallel, and what their imports lead to in folders that are otherwise left out.
     pub(crate) fn parse(root: &Path, sources: Vec<(PathBuf, String)>) -> Result<Self, rayon::ThreadPoolBuildError> {
-        let pool = rayon::ThreadPoolBuilder::new().stack_size(stack::SIZE).build()?;
+        let pool = stack::pool()?;
         let mut program = Self {
             root: root.to_path_buf(),
             modules: Vec::new(),
