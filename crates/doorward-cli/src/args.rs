@@ -80,6 +80,22 @@ pub(crate) struct DiscoverFlags {
     /// List only the routes that are open, or whose guard can't be told.
     #[arg(long)]
     pub(crate) open: bool,
+    /// Print a report to hand on, in place of the table.
+    #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+    pub(crate) report: Option<ReportFormat>,
+    /// Write the report to this file, and not to stdout.
+    #[arg(long, value_name = "FILE", requires = "report")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// One page that needs nothing else.
+    Html,
+    /// Markdown, for a comment on a pull request.
+    Md,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
 }
 
 #[derive(Debug, Args)]

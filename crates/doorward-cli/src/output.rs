@@ -10,7 +10,7 @@ use doorward::diagnostic::{Diagnostic, Severity};
 use doorward::secret;
 use serde::Serialize;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 
 /// Writes a line to stdout: the result. A reader that went away is no reason to panic.
 macro_rules! say {
@@ -72,6 +72,22 @@ pub(crate) fn json(verb: &str, ok: bool, findings: &[Diagnostic], rest: &impl Se
         Ok(text) => say!("{}", secret::redact(&text)),
         Err(error) => tell!("the result can't be written as JSON: {error}"),
     }
+}
+
+/// A document to hand on: to a file, or to stdout as it is.
+pub(crate) fn document(text: &str, file: Option<&Path>) -> Result<(), Failure> {
+    use std::io::Write as _;
+    let Some(file) = file else {
+        // A reader that went away is no failure.
+        let _ = std::io::stdout().write_all(text.as_bytes());
+        return Ok(());
+    };
+    std::fs::write(file, text).map_err(|error| {
+        Failure::new(Exit::Environment, format!("`{}` can't be written: {error}", file.display()))
+            .help("name a file in a folder that exists with `--out`")
+    })?;
+    tell!("Wrote `{}`.", clean(&file.display().to_string()));
+    Ok(())
 }
 
 /// Findings as text, with the lines they point at.

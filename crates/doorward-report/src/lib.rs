@@ -4,8 +4,15 @@
 //! same bytes. All of the data comes from the target, so every writer escapes it for its own format, and no writer
 //! lets a secret through.
 
+mod html;
+mod markdown;
+mod sarif;
 mod schema;
 mod survey;
+mod text;
 
+pub use html::html;
+pub use markdown::markdown;
+pub use sarif::sarif;
 pub use schema::type_text;
 pub use survey::{Counts, Group, Survey, groups, mounted_at};

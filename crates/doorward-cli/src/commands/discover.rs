@@ -2,11 +2,13 @@
 
 mod table;
 
-use doorward::inventory::GuardState;
+use std::path::Path;
+
+use doorward::inventory::{App, GuardState};
 use doorward_report::Survey;
 
 use crate::Outcome;
-use crate::args::{Arguments, DiscoverFlags};
+use crate::args::{Arguments, DiscoverFlags, ReportFormat};
 use crate::exit::Exit;
 use crate::output::{self, tell};
 use crate::project::{POLICY, Project, keep};
@@ -18,16 +20,28 @@ pub(crate) fn run(arguments: &Arguments, flags: &DiscoverFlags) -> Outcome {
         keep(&mut analysis, wanted)?;
     }
     let findings: Vec<_> = analysis.all_findings().cloned().collect();
-    if arguments.json {
-        if flags.open {
-            for app in &mut analysis.inventory.apps {
-                app.routes.retain(|route| route.guard.state != GuardState::Guarded);
-            }
+    // The table says how many there are besides; the documents hold what was asked for.
+    if flags.open && (arguments.json || flags.report.is_some()) {
+        for app in &mut analysis.inventory.apps {
+            app.routes.retain(|route| route.guard.state != GuardState::Guarded);
         }
+    }
+    if arguments.json {
         output::json("discover", true, &findings, &analysis.inventory);
         return Ok(Exit::Ok);
     }
     let survey = Survey { inventory: &analysis.inventory, findings: &findings };
+    if let Some(format) = flags.report {
+        let source = |file: &str| project.read(file).ok().flatten();
+        let title = title(&project.root, &analysis.inventory.apps);
+        let text = match format {
+            ReportFormat::Html => doorward_report::html(&survey, &title, &source),
+            ReportFormat::Md => doorward_report::markdown(&survey, &title),
+            ReportFormat::Sarif => doorward_report::sarif(&survey),
+        };
+        output::document(&text, flags.out.as_deref())?;
+        return Ok(Exit::Ok);
+    }
     table::show(&project.root, &survey, flags.open);
     if project.read(POLICY).is_ok_and(|policy| policy.is_some()) {
         tell!("\nNothing was changed. Next: `doorward check` compares this with the policy.");
@@ -35,4 +49,14 @@ pub(crate) fn run(arguments: &Arguments, flags: &DiscoverFlags) -> Outcome {
         tell!("\nNothing was changed. Next: `doorward plan` proposes who may call what, and shows the edits.");
     }
     Ok(Exit::Ok)
+}
+
+/// What the target is called: its only app, or its folder.
+fn title(root: &Path, apps: &[App]) -> String {
+    if let [app] = apps {
+        return app.name.clone();
+    }
+    let folder = root.canonicalize().ok();
+    let name = folder.as_deref().and_then(Path::file_name);
+    name.map_or_else(|| "this project".to_owned(), |name| name.to_string_lossy().into_owned())
 }

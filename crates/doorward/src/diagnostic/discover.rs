@@ -238,4 +238,13 @@ codes! {
     "DW2321" Warning "a file was not searched for secrets"
     "Every text file is searched for keys of Clerk's. This one could not be read, or is too large, so nothing is said about \
      it. If it is yours, give doorward read access, or take it out of the tree."
+
+    "DW2360" Warning "a route is open"
+    "Nothing that could refuse a stranger runs before the handler, as far as the source tells: whoever reaches the server \
+     reaches this code. That is right for a health probe or a public catalogue, and a hole everywhere else. Say which it is \
+     in doorward.toml; `doorward plan` proposes the rules and the guards."
+
+    "DW2361" Info "a route's guard can't be told"
+    "Something runs before the handler that may refuse strangers, but what it does can't be read from the source. Look at \
+     it, or let `doorward verify` ask the running server."
 }
