@@ -1,6 +1,7 @@
 //! The frameworks doorward knows.
 
 mod express;
+mod fastify;
 mod hono;
 mod koa;
 mod next;
@@ -80,4 +81,5 @@ pub fn runs_on_node(id: &str) -> bool {
 }
 
 /// Every framework doorward knows, in alphabetical order.
-pub(crate) static ALL: &[&Framework] = &[&express::FRAMEWORK, &hono::FRAMEWORK, &koa::FRAMEWORK, &next::FRAMEWORK];
+pub(crate) static ALL: &[&Framework] =
+    &[&express::FRAMEWORK, &fastify::FRAMEWORK, &hono::FRAMEWORK, &koa::FRAMEWORK, &next::FRAMEWORK];

@@ -162,7 +162,7 @@ pub(crate) fn wrapped(external: &External) -> Option<Value> {
     external.package().is_some_and(|it| WRAPPERS.contains(&it)).then(|| inner.value.clone())
 }
 
-fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {
+pub(crate) fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {
     let Some(package) = external.package() else {
         let state = if sounds_like_auth(text) { GuardState::Unsure } else { GuardState::Open };
         return Verdict::new(state, external.path().first().copied().unwrap_or_default());
@@ -558,7 +558,8 @@ pub(crate) fn resolve<H: Host>(eval: &mut Eval<H>, expr: &Expr, closure: &Closur
         ExprKind::Member(object, Key::Name(name)) => {
             let object = resolve(eval, object, closure);
             match object {
-                Value::Unknown | Value::Undefined | Value::Host(_) => Value::Unknown,
+                Value::Unknown | Value::Undefined => Value::Unknown,
+                Value::Host(it) => eval.host.member(it, name).unwrap_or(Value::Unknown),
                 object => eval.member(&object, name),
             }
         }

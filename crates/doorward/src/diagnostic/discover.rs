@@ -127,7 +127,7 @@ codes! {
     "Browsers ask for permission with an OPTIONS request that carries no token. If a guard runs first, it refuses the \
      question, and no page of another origin can call the API; its 401 also lacks the headers that let the page read it."
 
-    "DW2108" Warning "clerkMiddleware has no authorizedParties"
+    "DW2108" Warning "Clerk is attached without authorizedParties"
     "Without `authorizedParties`, tokens that were issued for any origin of the Clerk instance are accepted, also those of \
      a subdomain somebody else controls. List the origins of your own front ends."
 
@@ -151,6 +151,42 @@ codes! {
     "A middleware, or a callback of `param`, answers some requests itself and passes the others on. It runs before the \
      guards of the routes behind it, so what it answers is given to anybody. Put a guard in front of it, or make a route of \
      what it answers, which can then be guarded."
+
+    "DW2120" Error "a guard asks Clerk before its plugin has run"
+    "Fastify runs hooks by phase: `onRequest` before `preHandler`. Clerk's plugin reads the token in `preHandler` unless it \
+     is told otherwise, and `getAuth` fails for whoever asks earlier, so every request ends in a 500. Register the plugin \
+     with `hookName: 'onRequest'`, and before the guard."
+
+    "DW2121" Error "a refusal is never sent"
+    "The hook sets a status such as 403 and returns the reply, which tells Fastify that an answer is on its way. None is, so \
+     the request hangs until it times out, and the caller never learns why. Send a body, or an empty one."
+
+    "DW2122" Warning "a hook refuses without returning the reply"
+    "An async hook that sends an answer and then ends without `return reply` lets the request go on. Where another plugin \
+     works on answers asynchronously, as sessions and compression do, the handler still runs: the caller sees the refusal, \
+     but what the handler changes is changed. Return the reply, or throw."
+
+    "DW2123" Error "clerkPlugin is registered twice"
+    "The plugin decorates requests, and Fastify refuses a second decorator of the same name, so the server does not start. \
+     Register it once, on the instance around all routes that need it."
+
+    "DW2124" Error "getAuth is called where clerkPlugin does not run"
+    "A plugin's hooks run for the routes of its own scope and those inside, not for its siblings. Where Clerk's plugin did \
+     not run, `getAuth` throws and the request ends in a 500: nobody gets in, and nobody should rely on it. Register the \
+     plugin on an instance around these routes."
+
+    "DW2125" Warning "a prefix that has no effect"
+    "A plugin wrapped with `fastify-plugin` shares the scope it is registered in, and Fastify ignores a `prefix` given to it. \
+     Its routes are served without the prefix, past whatever a gateway or a policy says about paths that have it."
+
+    "DW2126" Error "a guard that reaches no route"
+    "A plugin has a scope of its own, and a hook that is added there guards the routes in it and below, not those of the \
+     instance it is registered on. This one guards nothing. Wrap the plugin with `fastify-plugin`, or move the routes in."
+
+    "DW2127" Error "a guard does not exist when it is given to a route"
+    "Plugins are loaded when the program waits for them or starts to listen. A route that is registered before that and asks \
+     for a decorator such as `app.authenticate` gets `undefined`, and Fastify takes that for no hook: the route is open. \
+     Await the plugin first, or register the route in a plugin of its own."
 
     "DW2130" Warning "a rewrite sends requests to another server"
     "An entry of `rewrites()` forwards what comes in under a path to another host. Whatever that server answers is reachable \

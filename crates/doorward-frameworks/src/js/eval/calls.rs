@@ -82,7 +82,10 @@ impl<H: Host> Eval<'_, H> {
                 return self.call_value(&method, Some(receiver.clone()), args, site);
             }
             Value::Host(object) if !matches!(name, "then" | "catch" | "finally") => {
-                return self.host.method(*object, name, args, site);
+                return match self.host.member(*object, name) {
+                    Some(member) => self.call_value(&member, Some(receiver.clone()), args, site),
+                    None => self.host.method(*object, name, args, site),
+                };
             }
             Value::Array(array) => {
                 if let Some(value) = self.array_method(array, receiver, name, args, site) {
@@ -125,6 +128,9 @@ impl<H: Host> Eval<'_, H> {
         let promise = matches!(name, "then" | "catch" | "finally");
         let own = matches!(receiver, Value::Object(object) if object.get(name).is_some());
         if promise && !own {
+            if let Value::Host(object) = receiver {
+                self.settle(Some(*object));
+            }
             // What resolves is taken to be the value itself.
             let resolved = if is_external { Value::Unknown } else { receiver.clone() };
             let mut result = receiver.clone();

@@ -27,6 +27,13 @@ impl<H: Host> Eval<'_, H> {
                 Value::Num(number) if number >= 0.0 && number.fract() == 0.0 && number < 1e9 => {
                     Some(Arc::from((number as u64).to_string()))
                 }
+                // `Symbol.for('name')` is the same wherever it is written.
+                Value::External(external) => match &*external {
+                    External::Call(callee, args, _) if callee.name() == "Symbol.for" => {
+                        args.first().and_then(|it| it.value.as_str()).map(|it| Arc::from(format!("@@{it}")))
+                    }
+                    _ => None,
+                },
                 _ => None,
             },
         }
@@ -186,7 +193,22 @@ impl<H: Host> Eval<'_, H> {
                 }
             },
             ExprKind::Sequence(parts) => parts.iter().map(|it| self.expr(it, scope)).last().unwrap_or(Value::Undefined),
-            ExprKind::Await(inner) => self.expr(inner, scope),
+            ExprKind::Await(inner) => {
+                let value = self.expr(inner, scope);
+                match &value {
+                    Value::Host(object) => self.settle(Some(*object)),
+                    // `await Promise.all([…])`.
+                    Value::Array(array) => {
+                        let host = array.items.borrow().iter().find_map(|it| match it {
+                            Value::Host(object) => Some(*object),
+                            _ => None,
+                        });
+                        host.into_iter().for_each(|it| self.settle(Some(it)));
+                    }
+                    _ => {}
+                }
+                value
+            }
             ExprKind::Other(parts) => {
                 parts.iter().for_each(|it| {
                     self.expr(it, scope);

@@ -67,6 +67,10 @@ impl<H: Host> Eval<'_, H> {
                 Some(value) => value,
                 None => Value::Method(Box::new(object.clone()), Arc::from(name)),
             },
+            // Of a URL, which is kept as its text.
+            Value::Str(url) if name == "pathname" && url.text.starts_with("file://") => {
+                Value::text(url.text.trim_start_matches("file://"))
+            }
             Value::Str(_) | Value::Require => Value::Method(Box::new(object.clone()), Arc::from(name)),
             Value::OneOf(values) => {
                 let values = Rc::clone(values);

@@ -80,6 +80,22 @@ pub(crate) trait Host {
     fn escaped(&mut self, object: usize, site: &Site);
     /// Whether a function given to foreign code is certainly not start-up code.
     fn is_handler(&self, function: &Function) -> bool;
+    /// What frameworks with queues do next, while the program waits for one of their objects, or, with `None`, once
+    /// it has nothing left to do itself.
+    fn due(&mut self, _waiting: Option<usize>) -> Option<Due> {
+        None
+    }
+    /// The work that was due is over, with this result: of the call, or what the module exports.
+    fn done(&mut self, _result: &Value) {}
+}
+
+/// Work that a host wants done.
+#[derive(Debug)]
+pub(crate) enum Due {
+    /// A call, in the branch of its site.
+    Call { callee: Value, args: Vec<Arg>, site: Site },
+    /// Loads a module.
+    Load(usize),
 }
 
 /// What stopped the evaluation from knowing.
@@ -284,6 +300,40 @@ impl<'p, H: Host> Eval<'p, H> {
                 _ => {}
             }
         }
+    }
+
+    /// Does what the host has in its queues: what stands before `waiting` is over, or all of it.
+    pub(crate) fn settle(&mut self, waiting: Option<usize>) {
+        while self.steps < self.limit && self.depth < MAX_DEPTH {
+            let Some(due) = self.host.due(waiting) else { break };
+            self.steps += 1;
+            let result = match due {
+                Due::Call { callee, args, site } => {
+                    let outer = std::mem::replace(&mut self.branch, site.branch.to_vec());
+                    let result = self.call_value(&callee, None, &args, &site);
+                    self.branch = outer;
+                    result
+                }
+                Due::Load(module) => self.exports(module),
+            };
+            self.host.done(&result);
+        }
+    }
+
+    /// Everything a module exports, as one object.
+    fn exports(&mut self, module: usize) -> Value {
+        self.load(module);
+        let code = self.program.module(module);
+        if !code.esm || code.exports.is_empty() {
+            return self.cjs_exports(module);
+        }
+        let object = Object::default();
+        for name in self.export_names(module) {
+            if let Some(value) = self.export(module, &name, &mut HashSet::new()) {
+                object.set(&name, value);
+            }
+        }
+        Value::Object(Rc::new(object))
     }
 
     fn enter(&mut self, closure: &Rc<Closure>, this: Option<Value>) {

@@ -81,6 +81,16 @@ impl<H: Host> Eval<'_, H> {
                 }
                 _ => Value::Unknown,
             },
+            // `new URL('routes', import.meta.url)`.
+            "URL" | "url.URL" => match (first.as_str(), args.get(1).and_then(|it| it.value.as_str())) {
+                (Some(url), None) if url.starts_with("file://") => first,
+                (Some(path), Some(base)) if base.starts_with("file://") && !path.contains(':') => {
+                    let folder = base.rsplit_once('/').map_or(base, |(folder, _)| folder);
+                    let folder = folder.strip_prefix("file://").unwrap_or(folder);
+                    Value::text(&format!("file://{}", join_paths(&[folder.to_owned(), path.to_owned()])))
+                }
+                _ => return None,
+            },
             "url.fileURLToPath" => match first.as_str() {
                 Some(url) => Value::text(url.strip_prefix("file://").unwrap_or(url)),
                 None => Value::Unknown,
