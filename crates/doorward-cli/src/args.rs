@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Emulate(EmulateOptions),
     /// Print a token of the running local Clerk, right or wrong.
     Token(TokenOptions),
+    /// Write what was discovered in a format of others.
+    Export(ExportOptions),
     /// Tell the story behind a code such as DW1008, or how a route such as `GET /orders` came to be.
     Explain(ExplainOptions),
     /// Print shell completions.
@@ -63,6 +65,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Emulate(_) => "emulate",
             Self::Token(_) => "token",
+            Self::Export(_) => "export",
             Self::Explain(_) => "explain",
             Self::Completions { .. } => "completions",
         }
@@ -96,6 +99,35 @@ pub(crate) enum ReportFormat {
     Md,
     /// SARIF 2.1.0, for code scanning.
     Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportOptions {
+    /// The format.
+    pub(crate) what: ExportFormat,
+    /// Which app, by its name or its folder, if there are several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) app: Option<String>,
+    /// Write to this file, and not to stdout.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub(crate) out: Option<PathBuf>,
+    /// How it is written down. By the ending of `--out` if there is one.
+    #[arg(long, value_name = "SYNTAX")]
+    pub(crate) format: Option<Syntax>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// OpenAPI 3.1: paths, parameters, bodies, answers, and which operations ask for a token.
+    Openapi,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Syntax {
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
 }
 
 #[derive(Debug, Args)]

@@ -28,6 +28,7 @@ fn main() -> std::process::ExitCode {
         Command::Verify(options) => commands::verify::run(&arguments, options),
         Command::Emulate(options) => commands::emulate::run(&arguments, options),
         Command::Token(options) => commands::token::run(&arguments, options),
+        Command::Export(options) => commands::export::run(&arguments, options),
         Command::Explain(options) => commands::explain::run(&arguments, options),
         Command::Completions { shell } => commands::completions(*shell),
     };

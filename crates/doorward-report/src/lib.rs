@@ -6,6 +6,7 @@
 
 mod html;
 mod markdown;
+mod openapi;
 mod sarif;
 mod schema;
 mod survey;
@@ -13,6 +14,7 @@ mod text;
 
 pub use html::html;
 pub use markdown::markdown;
+pub use openapi::{openapi, to_json, to_yaml};
 pub use sarif::sarif;
 pub use schema::type_text;
 pub use survey::{Counts, Group, Survey, groups, mounted_at};

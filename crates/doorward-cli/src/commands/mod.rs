@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod discover;
 pub(crate) mod emulate;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod plan;
 pub(crate) mod token;
 pub(crate) mod undo;

@@ -55,9 +55,11 @@ function beyond(document) {
   return wrong;
 }
 
+const validator = new Validator();
+
 async function openapi(text) {
   const document = parse(text);
-  const result = await new Validator().validate(structuredClone(document));
+  const result = await validator.validate(structuredClone(document));
   return [...(result.valid ? [] : [result.errors]), ...beyond(document)];
 }
 
