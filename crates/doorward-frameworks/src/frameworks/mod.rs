@@ -2,6 +2,7 @@
 
 mod express;
 mod fastify;
+mod flask;
 mod hono;
 mod koa;
 mod next;
@@ -36,7 +37,6 @@ pub(crate) enum Engine {
     /// JavaScript and TypeScript.
     JavaScript(fn(&js::program::Program, &Package) -> Found),
     /// Python.
-    #[expect(dead_code, reason = "the frameworks over it follow")]
     Python(fn(&py::program::Program, &Package) -> Found),
 }
 
@@ -82,4 +82,4 @@ pub fn runs_on_node(id: &str) -> bool {
 
 /// Every framework doorward knows, in alphabetical order.
 pub(crate) static ALL: &[&Framework] =
-    &[&express::FRAMEWORK, &fastify::FRAMEWORK, &hono::FRAMEWORK, &koa::FRAMEWORK, &next::FRAMEWORK];
+    &[&express::FRAMEWORK, &fastify::FRAMEWORK, &flask::FRAMEWORK, &hono::FRAMEWORK, &koa::FRAMEWORK, &next::FRAMEWORK];

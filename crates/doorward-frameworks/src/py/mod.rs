@@ -17,6 +17,7 @@
 //!    [`what_if`](eval::Eval::what_if) runs a function on assumed arguments, to see whether it lets a caller pass.
 
 pub(crate) mod eval;
+pub(crate) mod guards;
 pub(crate) mod imports;
 pub(crate) mod packages;
 pub(crate) mod program;

@@ -208,6 +208,15 @@ codes! {
     "DW2134" Info "only files are built"
     "With `output: 'export'` no code of the application runs where it is served. Answers to GET are computed once, at build \
      time, and everybody can read them; other methods and the middleware do not exist. Guards in them protect nothing."
+    "DW2230" Error "a guard above the route decorator guards nothing"
+    "In Python, decorators run from the bottom up. The decorator that registers a route takes the function as it is at \
+     that moment, so a guard that stands above it wraps a function nobody calls, and the route answers strangers. Move \
+     the guard below the line that registers the route."
+
+    "DW2231" Warning "a hook refuses preflights"
+    "A function that runs before every request refuses those without a token, and browsers send preflights without one. \
+     Pages of other origins can then not call the API at all, whatever the CORS settings say. Let `OPTIONS` pass at the \
+     start of the hook."
 
     "DW2150" Warning "a route is registered after its router was mounted"
     "Hono copies the routes of a sub-application at the moment it is mounted, and Koa's routers do the same with nested \

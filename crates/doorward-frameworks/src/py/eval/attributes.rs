@@ -70,7 +70,10 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                     }
                 }
                 Value::External(external) if !is_enum(&external.name()) && external.name() != "object" => {
-                    return external.member(name);
+                    return match self.host.class_member(class, external, name) {
+                        Some(value) => value,
+                        None => external.member(name),
+                    };
                 }
                 _ => return Value::Unknown,
             }

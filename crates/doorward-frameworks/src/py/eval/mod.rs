@@ -85,6 +85,12 @@ pub(crate) trait Host<'p> {
         None
     }
 
+    /// An attribute of a class of the tree that only its base from a package has: `UserView.as_view`.
+    fn class_member(&mut self, class: &Rc<Class<'p>>, base: &External<'p>, name: &str) -> Option<Value<'p>> {
+        let _ = (class, base, name);
+        None
+    }
+
     /// `object.name = value`, or `object[key] = value` with the key as text.
     fn assign(&mut self, object: usize, name: &str, value: &Value<'p>, site: &Site) {
         let _ = (object, name, value, site);
