@@ -101,6 +101,8 @@ pub(crate) struct Found {
     /// Where routers are made that ended up mounted here, and those that did not.
     pub(crate) mounted: BTreeSet<Place>,
     pub(crate) loose: Vec<(Place, Diagnostic)>,
+    /// Further servers of the same package, each with its folder.
+    pub(crate) further: Vec<(String, Found)>,
 }
 
 /// Reads the tree under `root`.
@@ -167,8 +169,12 @@ impl Reading {
                 if let Some(version) = survey.version(&package.root, framework.engine.ecosystem(), main) {
                     package.version = Some(version.to_owned());
                 }
-                let Some(found) = language.discover(framework, &package) else { continue };
+                let Some(mut found) = language.discover(framework, &package) else { continue };
                 self.found_any = true;
+                for (root, further) in std::mem::take(&mut found.further) {
+                    let version = package.version.clone();
+                    results.push((Package { root, version, ..Package::default() }, further));
+                }
                 if found.serves {
                     read_by_others.extend(&found.read);
                 }

@@ -160,6 +160,11 @@ fn koa_itself_agrees() {
     agrees("koa");
 }
 
+#[test]
+fn nest_itself_agrees() {
+    agrees("nest");
+}
+
 fn in_folder(files: &[(&str, &str)]) -> Analysis {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {

@@ -5,6 +5,7 @@ mod fastify;
 mod flask;
 mod hono;
 mod koa;
+mod nest;
 mod next;
 
 use std::collections::BTreeMap;
@@ -81,5 +82,12 @@ pub fn runs_on_node(id: &str) -> bool {
 }
 
 /// Every framework doorward knows, in alphabetical order.
-pub(crate) static ALL: &[&Framework] =
-    &[&express::FRAMEWORK, &fastify::FRAMEWORK, &flask::FRAMEWORK, &hono::FRAMEWORK, &koa::FRAMEWORK, &next::FRAMEWORK];
+pub(crate) static ALL: &[&Framework] = &[
+    &express::FRAMEWORK,
+    &fastify::FRAMEWORK,
+    &flask::FRAMEWORK,
+    &hono::FRAMEWORK,
+    &koa::FRAMEWORK,
+    &nest::FRAMEWORK,
+    &next::FRAMEWORK,
+];

@@ -223,6 +223,19 @@ codes! {
      ones. What is registered later is in no table that requests are looked up in: the route answers 404, and a guard that \
      is attached later guards nothing. Register everything first, then mount."
 
+    "DW2151" Warning "a module is only known when the program runs"
+    "An application of Nest is the tree of its modules. One of them comes from code that can't be followed, such as a \
+     function of a package or a list that is computed, so the controllers in it are missing from the inventory. Import \
+     modules by name."
+
+    "DW2152" Info "a module comes from a package"
+    "Modules of packages may bring controllers with them, as those for authentication or administration do. doorward does \
+     not read packages, so their routes are not in the inventory. Most modules only provide services."
+
+    "DW2153" Info "GraphQL operations are behind one route"
+    "Every query and mutation is sent to the same path, and guards of resolvers decide operation by operation. doorward \
+     lists the path and does not read the resolvers, so a policy can open or close all operations together only."
+
     "DW2301" Critical "a Clerk secret is in a file that is shared"
     "The file is tracked by git, or nothing keeps it from being committed, and it holds a secret of Clerk's. Whoever gets \
      the repository, a copy of it or an image built from it can act as your backend. Replace the secret in Clerk's \

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::members::bound;
+use super::members::{bound, foreign_parent};
 use super::platform::string_method;
 use super::{Eval, Frame, Host, MAX_CALL_DEPTH, MAX_DEPTH, MAX_GUESSED_STEPS, MAX_RECURSION, Site};
 use crate::js::ir::{Expr, ExprKind, Function, Item, Span};
@@ -86,6 +86,13 @@ impl<H: Host> Eval<'_, H> {
                     Some(member) => self.call_value(&member, Some(receiver.clone()), args, site),
                     None => self.host.method(*object, name, args, site),
                 };
+            }
+            Value::Class(class) if class.statics.get(name).is_none() && foreign_parent(class) => {
+                if self.method(class, name, true).is_none()
+                    && let Some(value) = self.host.inherited(class, name, args)
+                {
+                    return value;
+                }
             }
             Value::Array(array) => {
                 if let Some(value) = self.array_method(array, receiver, name, args, site) {

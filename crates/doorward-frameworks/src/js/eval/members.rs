@@ -86,7 +86,7 @@ impl<H: Host> Eval<'_, H> {
     }
 
     /// A method of a class or of what it extends, and whether it is a getter.
-    pub(super) fn method(&mut self, class: &Rc<ClassValue>, name: &str, is_static: bool) -> Option<(Value, bool)> {
+    pub(crate) fn method(&mut self, class: &Rc<ClassValue>, name: &str, is_static: bool) -> Option<(Value, bool)> {
         let mut class = Rc::clone(class);
         for _ in 0..16 {
             let found = class.class.methods.iter().find(|it| &*it.name == name && it.is_static == is_static);
@@ -104,7 +104,7 @@ impl<H: Host> Eval<'_, H> {
     }
 
     /// What a class extends. Modules that import each other may not have had it yet when the class was made.
-    pub(super) fn parent(&mut self, class: &Rc<ClassValue>) -> Value {
+    pub(crate) fn parent(&mut self, class: &Rc<ClassValue>) -> Value {
         match (&class.parent, &class.class.parent) {
             (Value::Undefined | Value::Unknown, Some(expr)) if self.depth < MAX_DEPTH => {
                 self.depth += 1;

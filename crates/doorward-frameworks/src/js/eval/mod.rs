@@ -66,6 +66,10 @@ pub(crate) trait Host {
     fn member(&mut self, _object: usize, _name: &str) -> Option<Value> {
         None
     }
+    /// A call of a static method that a class has from a package.
+    fn inherited(&mut self, _class: &Rc<ClassValue>, _name: &str, _args: &[Arg]) -> Option<Value> {
+        None
+    }
     /// Whether objects the host made have a method of this name, which means the same whatever the program puts in
     /// its place: those who replace it call it in the end.
     fn is_method(&self, _object: usize, _name: &str) -> bool {
@@ -149,6 +153,8 @@ pub(crate) struct Eval<'p, H> {
     /// How deep the evaluator itself is nested, so that no program can exhaust the stack.
     depth: usize,
     guessing: usize,
+    /// How many `throw` statements were run.
+    pub(crate) thrown: usize,
     /// How many `try` blocks with a handler are being run.
     trying: usize,
     guessed: HashMap<*const Function, u32>,
@@ -174,6 +180,7 @@ impl<'p, H: Host> Eval<'p, H> {
             lazy: false,
             depth: 0,
             guessing: 0,
+            thrown: 0,
             trying: 0,
             guessed: HashMap::new(),
             entered: HashSet::new(),
@@ -345,13 +352,11 @@ impl<'p, H: Host> Eval<'p, H> {
     }
 
     /// What an expression in front of a class or one of its members is, as the class sees it: `Controller('/users')`.
-    #[expect(dead_code, reason = "for frameworks that come next")]
     pub(crate) fn decorator(&mut self, class: &ClassValue, expr: &Expr) -> Value {
         self.alone(class.module, |it| it.expr(expr, &class.scope))
     }
 
     /// Calls a function after start-up, with a budget of its own, so that no call eats up that of the others.
-    #[expect(dead_code, reason = "for frameworks that come next")]
     pub(crate) fn run(&mut self, callee: &Value, this: Option<Value>, args: &[Arg], module: usize) -> Value {
         let site = Site {
             module,
@@ -362,6 +367,18 @@ impl<'p, H: Host> Eval<'p, H> {
             branch: Rc::from([]),
         };
         self.alone(module, |it| it.call_value(callee, this, args, &site))
+    }
+
+    /// A new object of a class.
+    pub(crate) fn instantiate(&mut self, class: &Rc<ClassValue>, args: &[Arg]) -> Value {
+        let value = Value::Class(Rc::clone(class));
+        self.alone(class.module, |it| it.construct(&value, args, Span::default(), Span::default()))
+    }
+
+    /// What a name stands for at the top of a module.
+    pub(crate) fn top(&mut self, module: usize, name: &str) -> Option<Value> {
+        let scope = Rc::clone(&self.loaded.get(&module)?.scope);
+        scope.lookup(name).is_some().then(|| self.lookup(&scope, name, module))
     }
 
     fn alone<T>(&mut self, module: usize, work: impl FnOnce(&mut Self) -> T) -> T {

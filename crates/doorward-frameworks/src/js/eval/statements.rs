@@ -86,8 +86,13 @@ impl<H: Host> Eval<'_, H> {
             }
             StmtKind::Enum(name, members) => {
                 let object = Object::default();
+                let mut next = Some(0.0);
                 for (member, value) in members {
-                    let value = value.as_ref().map_or(Value::Unknown, |it| self.expr(it, scope));
+                    let value = match value {
+                        Some(value) => self.expr(value, scope),
+                        None => next.map_or(Value::Unknown, Value::Num),
+                    };
+                    next = if let Value::Num(number) = value { Some(number + 1.0) } else { None };
                     object.set(member, value);
                 }
                 scope.declare(name, Value::Object(Rc::new(object)));
@@ -116,6 +121,7 @@ impl<H: Host> Eval<'_, H> {
             }
             StmtKind::Throw(expr) => {
                 self.expr(expr, scope);
+                self.thrown += 1;
                 return Flow::Throw;
             }
             StmtKind::If(test, yes, no) => {

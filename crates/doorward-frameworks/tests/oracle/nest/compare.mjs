@@ -20,6 +20,12 @@ const ts = require('typescript');
 process.env.DEBUG_ROUTES = '1';
 process.env.EXTRA_PATH = '/told-by-the-environment';
 
+// A project that hangs must not hang the tests.
+setTimeout(() => {
+  console.log('! the comparison takes too long');
+  process.exit(1);
+}, 120_000).unref();
+
 let failed = 0;
 const complain = (text) => {
   failed += 1;
@@ -149,7 +155,79 @@ async function koa(name, folder, routes) {
 }
 
 const entryOf = (folder) => fs.readFileSync(path.join(folder, 'main.txt'), 'utf8');
-const readers = { hono, koa };
+/** A Nest template as ours: `/users/:id`, `/files/*`, `/any/{*rest}`. */
+const plain = (text) =>
+  text
+    .replace(/\{\*(\w+)\}/g, '*$1')
+    .replace(/:(\w+)/g, '{}')
+    .replace(/\*\w*$/, '{*}')
+    .replace(/(.)\/$/, '$1');
+const ours = (text) => text.replace(/\{\*[^}]+\}/g, '{*}').replace(/\{[^}*]+\}/g, '{}');
+
+/** What a started application serves: Express's own table, or what Nest told Fastify. */
+function table(app, lines) {
+  const stack = app.getHttpAdapter().getInstance().router?.stack;
+  if (stack === undefined) return lines.map((it) => /^Mapped \{([^ ]*), ([A-Z]+)\}/.exec(it)?.slice(1)).filter(Boolean);
+  const all = [];
+  for (const { route } of stack.filter((it) => it.route)) {
+    const methods = Object.keys(route.methods).map((it) => it.toUpperCase());
+    // Files of the documentation's page are part of the page.
+    if (/swagger-ui|\/docs\/$|\/docs\/(index|LICENSE)/.test(String(route.path))) continue;
+    for (const method of methods.length > 20 || methods.includes('_ALL') ? ['ALL'] : methods) all.push([route.path, method]);
+  }
+  return all;
+}
+
+async function nest(name, folder, routes) {
+  const { NestFactory } = require('@nestjs/core');
+  const started = [];
+  const { create } = NestFactory;
+  // Each application listens where there is room, and tells what it maps.
+  NestFactory.create = async function recorded(module, ...rest) {
+    const lines = [];
+    const logger = { log: (it) => lines.push(String(it)), error() {}, warn() {}, debug() {}, verbose() {}, fatal() {} };
+    const options = rest.length > 0 && rest.at(-1)?.constructor === Object ? rest.pop() : {};
+    const app = await create.call(NestFactory, module, ...rest, { ...options, logger });
+    // The application is a proxy that calls itself by name, so its adapter is where a port can be chosen.
+    const adapter = app.getHttpAdapter();
+    const listen = adapter.listen.bind(adapter);
+    adapter.listen = (port, ...more) => listen(0, '127.0.0.1', ...more.filter((it) => typeof it === 'function'));
+    const done = new Promise((settle) => {
+      app.getHttpServer().once('listening', settle);
+    });
+    started.push({ app, lines, done });
+    return app;
+  };
+  NestFactory.createMicroservice = async () => ({ listen() {} });
+  let count = 0;
+  let pass = {};
+  for (const main of fs.readdirSync(folder, { recursive: true }).filter((it) => /(^|\/)main\.js$/.test(it)).sort()) {
+    started.length = 0;
+    const loaded = createRequire(path.join(folder, 'x.js'))(path.join(folder, main));
+    pass = loaded.pass ?? pass;
+    await new Promise((done) => setTimeout(done, 50));
+    for (let waited = 0; started.length === 0 && waited < 100; waited += 1) await new Promise((done) => setTimeout(done, 20));
+    const root = main.includes('/src/') ? main.slice(0, main.indexOf('/src/')) : '.';
+    const mine = routes.filter((it) => it.app === root);
+    for (const { app, lines, done } of started) {
+      await done;
+      const { port } = app.getHttpServer().address();
+      await askAll(name, mine, (method, url, headers) => ask(port, method, url, headers), pass);
+      const found = new Set(mine.map((it) => `${it.method} ${ours(it.path)}`));
+      for (const [template, method] of table(app, lines)) {
+        count += 1;
+        if (!found.has(`${method} ${plain(template)}`)) complain(`${name}: ${method} ${template} is there, but was not discovered`);
+      }
+      // A stream of events stays open for as long as somebody listens.
+      app.getHttpServer().closeAllConnections();
+      app.close().catch(() => {});
+    }
+  }
+  NestFactory.create = create;
+  return count;
+}
+
+const readers = { hono, koa, nest };
 
 // Inside of this folder, so that the packages are found.
 const built = fs.mkdtempSync(path.join(os.tmpdir(), 'doorward-oracle-'));
