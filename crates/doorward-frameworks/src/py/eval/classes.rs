@@ -71,6 +71,10 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             let Value::Class(parent) = parent else { break };
             if let Some(Value::Function(init)) = parent.own("__init__") {
                 self.call_function(&init, Some(this.clone()), args);
+                // `Flask.__init__(self, …)`, and constructors that leave their parent's to somebody else.
+                if instance.base.borrow().is_none() {
+                    self.make_base(&instance, args, site);
+                }
                 return this;
             }
         }

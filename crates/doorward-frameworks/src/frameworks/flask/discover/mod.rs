@@ -168,6 +168,14 @@ impl<'p> Reader<'p> {
         }
     }
 
+    /// The texts a path may be: several where it depends on something unknown.
+    fn texts(&mut self, value: &Value<'p>, site: &Site, what: &str) -> Vec<String> {
+        let all = value.some().each();
+        let known = all.len() > 1 && all.iter().all(|it| it.as_str().is_some());
+        let all = if known { all } else { vec![value.clone()] };
+        all.iter().filter_map(|it| self.text(it, site, what)).collect()
+    }
+
     /// The text of a path or prefix; what can't be known is told.
     fn text(&mut self, value: &Value<'p>, site: &Site, what: &str) -> Option<String> {
         match value.some() {
@@ -227,13 +235,14 @@ impl<'p> Reader<'p> {
         let class = parts.class.clone();
         let methods = self.methods(&registration.methods, class.as_deref(), site);
         for rule in &registration.rules {
-            let Some(rule) = self.text(rule, site, "the path of a route") else { continue };
-            for method in &methods {
-                let mut guards = guards.clone();
-                if let Some(class) = &class {
-                    guards.class(&mut self.eval, self.program, class, method, site);
+            for rule in self.texts(rule, site, "the path of a route") {
+                for method in &methods {
+                    let mut guards = guards.clone();
+                    if let Some(class) = &class {
+                        guards.class(&mut self.eval, self.program, class, method, site);
+                    }
+                    self.add(method, &rule, mounts, &guards, site, parts.handler.clone());
                 }
-                self.add(method, &rule, mounts, &guards, site, parts.handler.clone());
             }
         }
     }
