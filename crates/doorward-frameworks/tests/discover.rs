@@ -420,3 +420,44 @@ fn every_route_has_a_history_that_ends_where_it_is_registered() {
         }
     }
 }
+
+#[test]
+fn schemas_that_handlers_give_the_request_to_are_what_a_route_takes() {
+    let app = "import express from 'express'; import { z } from 'zod'; import { validateRequest } from 'zod-express-middleware';
+        import wrap from 'express-async-handler'; import { validate, Order } from './validate.js';
+        const app = express();
+        const Paging = z.object({ page: z.coerce.number().int().default(1) });
+        app.post('/orders', validate(z.object({ body: Order, params: z.object({}) })), (req, res) => res.end());
+        app.get('/orders', wrap(async (req, res) => { const query = Paging.parse(req.query); res.json(query); }));
+        app.put('/orders/:id', validateRequest({ body: Order, params: z.object({ id: z.uuid() }) }), (req, res) => res.end());
+        app.patch('/orders/:id', (request, res) => { const it = Order.partial().safeParse(request.body); res.json(it); });
+        app.post('/other', (req, res) => { const it = JSON.parse(req.body); res.json(it); });
+        app.post('/later', (req, res) => { load((req) => Order.parse(req.query)); const body = { parse: (x) => x }.parse(req.body); res.end(); });";
+    let validate = "import { z } from 'zod';
+        export const Order = z.object({ sku: z.string() }).meta({ id: 'Order' });
+        export const validate = (schema) => (req, res, next) => {
+          schema.parse({ body: req.body, params: req.params });
+          next();
+        };";
+    let (_folder, result) =
+        in_folder(&[("app.mjs", app), ("validate.js", validate), ("package.json", "{\"type\":\"module\"}")]);
+    let inventory = result.unwrap().inventory;
+    let app = &inventory.apps[0];
+    let shape = |id: &str| {
+        let shape = &app.routes.iter().find(|it| it.id.to_string() == id).unwrap().shape;
+        json!({
+            "body": shape.body.as_ref().map(|it| &it.schema),
+            "parameters": shape.parameters.iter().map(|it| json!([it.name, it.within, it.required, it.schema])).collect::<Vec<_>>(),
+        })
+    };
+    let order = json!({ "$ref": "#/components/schemas/Order" });
+    assert_eq!(app.schemas["Order"]["required"], json!(["sku"]));
+    assert_eq!(shape("POST /orders"), json!({ "body": order, "parameters": [] }));
+    let page = json!(["page", "query", false, { "type": "integer", "default": 1 }]);
+    assert_eq!(shape("GET /orders"), json!({ "body": null, "parameters": [page] }));
+    let id = json!(["id", "path", true, { "type": "string", "format": "uuid" }]);
+    assert_eq!(shape("PUT /orders/{id}"), json!({ "body": order, "parameters": [id] }));
+    for id in ["POST /other", "POST /later"] {
+        assert_eq!(shape(id), json!({ "body": null, "parameters": [] }), "{id}");
+    }
+}

@@ -9,6 +9,7 @@ mod host;
 mod leftovers;
 pub(in crate::frameworks) mod paths;
 mod places;
+mod shape;
 mod templates;
 mod trace;
 mod wiring;
@@ -18,6 +19,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use doorward::diagnostic::{Diagnostic, Location};
 use doorward::inventory::{Guard, GuardSeen, GuardState, Method, Route, RouteId, Step};
 use doorward::path::{PathTemplate, Segment};
+use doorward::shape::Shape;
 
 use self::host::{Express, Kind, Layer, LayerKind};
 use self::trace::Way;
@@ -28,6 +30,7 @@ use crate::js::flow::{self, Flow};
 use crate::js::guards::{self, Verdict};
 use crate::js::ir::Span;
 use crate::js::program::Program;
+use crate::js::shapes::Shapes;
 use crate::js::value::{Arg, Closure, External, Place, Value};
 use crate::model::{HandlerKind, Site};
 use crate::project::{Found, Package};
@@ -71,9 +74,11 @@ pub(crate) fn discover(program: &Program, package: &Package) -> Found {
         mounted: HashSet::new(),
         guards: Vec::new(),
         verdicts: HashMap::new(),
+        shapes: Shapes::default(),
         walks: 0,
     };
     reader.read();
+    reader.found.schemas = reader.shapes.into_named();
     reader.found
 }
 
@@ -133,6 +138,8 @@ struct Reader<'p> {
     mounted: HashSet<usize>,
     guards: Vec<Protects>,
     verdicts: HashMap<Place, Verdict>,
+    /// Schemas that handlers give the request to.
+    shapes: Shapes,
     walks: usize,
 }
 
@@ -525,6 +532,7 @@ impl Reader<'_> {
         // `app.all('/api/*path', auth)` answers nobody: it is middleware, written as a route.
         let maybe_bare = layer.kind == LayerKind::Use || self.bare(layer);
         let targets_of_routes = if passes_on { &[] } else { targets };
+        let shape = if targets_of_routes.is_empty() { Shape::default() } else { self.shape(&all) };
         for target in targets_of_routes {
             let id = RouteId { method: Method::new(method), path: target.clone() };
             let mut names = Vec::new();
@@ -561,7 +569,7 @@ impl Reader<'_> {
                 self.see(name, verdict, verdict.state, *place, &mut state, &mut by);
             }
             let trace = self.trace(way, chain, &passed, layer, target, &own);
-            self.add(id, layer, names, trace, Guard { state, by });
+            self.add(id, layer, (names, trace, shape.clone()), Guard { state, by });
         }
         if let Some(verdict) = ends_with_guard {
             let (name, _, place, _) =
@@ -608,7 +616,8 @@ impl Reader<'_> {
         };
     }
 
-    fn add(&mut self, id: RouteId, layer: &Layer, chain: Vec<String>, trace: Vec<Step>, guard: Guard) {
+    fn add(&mut self, id: RouteId, layer: &Layer, known: (Vec<String>, Vec<Step>, Shape), guard: Guard) {
+        let (chain, trace, shape) = known;
         let place = layer.site.place();
         // In a chain over several lines, the line of the method is the one people look at.
         let method = Span { start: layer.site.callee_end.saturating_sub(1), end: layer.site.call.end };
@@ -625,7 +634,7 @@ impl Reader<'_> {
             return;
         }
         self.seen.insert(key, self.found.routes.len());
-        self.found.routes.push(Route { chain, trace, guard, ..Route::new(id.clone(), file.clone(), line) });
+        self.found.routes.push(Route { chain, trace, shape, guard, ..Route::new(id.clone(), file.clone(), line) });
         if let Some(site) = self.sites.get(&place).and_then(|at| self.found.source.sites.get_mut(*at)) {
             site.routes.push(id);
             return;
