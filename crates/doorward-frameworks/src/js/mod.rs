@@ -10,7 +10,6 @@ pub(crate) mod chain;
 pub(crate) mod eval;
 pub(crate) mod flow;
 pub(crate) mod guards;
-#[expect(dead_code, reason = "the types of members are for shapes, which come next")]
 pub(crate) mod ir;
 pub(crate) mod lower;
 pub(crate) mod packages;

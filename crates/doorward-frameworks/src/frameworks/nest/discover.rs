@@ -23,6 +23,7 @@ use crate::js::guards::Verdict;
 use crate::js::ir::StmtKind;
 use crate::js::packages::location;
 use crate::js::program::Program;
+use crate::js::shapes::Shapes;
 use crate::js::value::{Arg, ClassValue, External, Place, Value};
 use crate::project::{Found, Package};
 use crate::walk::printable;
@@ -50,6 +51,8 @@ pub(super) fn discover(program: &Program, package: &Package) -> Found {
         told: HashSet::new(),
         verdicts: HashMap::new(),
         instances: HashMap::new(),
+        shapes: Shapes::default(),
+        schemas: HashMap::new(),
         reached: HashSet::new(),
     };
     reader.read();
@@ -78,6 +81,9 @@ pub(super) struct Reader<'p> {
     pub(super) told: HashSet<Place>,
     pub(super) verdicts: HashMap<Judged, Verdict>,
     pub(super) instances: HashMap<*const ClassValue, Value>,
+    pub(super) shapes: Shapes,
+    /// What classes were read as.
+    pub(super) schemas: HashMap<*const ClassValue, serde_json::Value>,
     /// Places of the classes that are controllers of an application.
     reached: HashSet<Place>,
 }
@@ -130,14 +136,18 @@ impl Reader<'_> {
             }
         }
         self.loose();
+        let schemas = std::mem::take(&mut self.shapes).into_named();
         if by_folder.len() > 1 {
             for (folder, routes) in by_folder {
-                let further = Found { routes, serves: true, read: self.found.read.clone(), ..Found::default() };
+                let schemas = schemas.clone();
+                let further =
+                    Found { routes, schemas, serves: true, read: self.found.read.clone(), ..Found::default() };
                 self.found.further.push((printable(&folder), further));
             }
         } else if let Some((_, routes)) = by_folder.pop_first() {
             self.found.serves = true;
             self.found.routes = routes;
+            self.found.schemas = schemas;
         }
     }
 
@@ -464,7 +474,13 @@ impl Reader<'_> {
         }
         let at = location(self.program, handler.place);
         let names = runs.iter().map(|it| it.name.clone()).collect();
-        let mut route = Route { chain: names, guard, ..Route::new(id, at.file, at.line) };
+        let code = Arc::clone(&handler.class.class);
+        let shape = code
+            .methods
+            .get(handler.method)
+            .map(|it| self.shape(&handler.class, it, &handler.applied, &id))
+            .unwrap_or_default();
+        let mut route = Route { chain: names, guard, shape, ..Route::new(id, at.file, at.line) };
         route.trace = steps.to_vec();
         route.trace.extend(
             runs.iter().map(|it| chain::step(self.program, StepKind::Middleware, it.name.clone(), None, it.place)),

@@ -8,6 +8,7 @@ mod host;
 mod middleware;
 mod modules;
 mod paths;
+mod shape;
 
 use super::{Engine, Framework};
 
