@@ -286,7 +286,10 @@ fn an_env_file_for_real_values_is_to_be_ignored() {
 fn other_secrets_of_clerk_are_found_too() {
     let hook = format!("whsec_{}", random(32, 4));
     check(&[("a.yml", &format!("CLERK_WEBHOOK_SIGNING_SECRET: {hook}\n"))], &["DW2301 a.yml:1"]);
-    check(&[("a.yml", &format!("SIGNING_SECRET: {hook}\n"))], &["DW2303 a.yml:1"]);
+    let uses_clerk = (".env.example", "CLERK_SECRET_KEY=\n");
+    check(&[("a.yml", &format!("SIGNING_SECRET: {hook}\n")), uses_clerk], &["DW2303 a.yml:1"]);
+    check(&[("a.yml", &format!("SIGNING_SECRET: {hook}\n"))], &[]);
+    check(&[("a.test.ts", &format!("SIGNING_SECRET: {hook}\n")), uses_clerk], &[]);
     check(&[("a.yml", &format!("STRIPE_WEBHOOK_SECRET: {hook}\n"))], &[]);
     let machine = format!("ak_{}", random(43, 5));
     check(&[("a.yml", &format!("CLERK_MACHINE_SECRET_KEY: {machine}\n"))], &["DW2301 a.yml:1"]);

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use doorward::diagnostic::{Diagnostic, Location};
 use doorward::facts::{Ecosystem, Facts, ModuleSystem, Place, Variable, VersionSource};
 use doorward::inventory::App;
+use doorward::secret::KeyKind;
 use rayon::prelude::*;
 
 use crate::walk::{Walk, printable, relative};
@@ -62,6 +63,10 @@ const BINARY: &[&str] = &[
 pub(crate) fn survey(root: &Path, walked: &Walk) -> Survey {
     let mut survey = search(root, walked);
     survey.read_projects(root, walked);
+    if !survey.uses_clerk() {
+        // Others who use Svix write their webhook secrets the same way, and theirs are not our business.
+        survey.findings.retain(|it| it.code != "DW2303");
+    }
     survey
 }
 
@@ -200,6 +205,18 @@ impl Survey {
         judged.dedup();
         self.findings.append(&mut judged);
         self.projects = read.into_iter().collect();
+    }
+
+    /// Whether anything in the tree has to do with Clerk.
+    fn uses_clerk(&self) -> bool {
+        let named = |it: &Seen| match &it.what {
+            What::Name { .. } => true,
+            What::Key { kind, certain, host, .. } => {
+                (*certain && *kind != KeyKind::PublishableKey) || (*kind == KeyKind::PublishableKey && host.is_some())
+            }
+        };
+        self.files.iter().any(|file| file.seen.iter().any(named))
+            || self.projects.values().flat_map(|it| &it.packages).any(|it| it.name.contains("clerk"))
     }
 
     /// The facts of the project in a folder, or of the nearest one around it.

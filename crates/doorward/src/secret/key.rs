@@ -105,7 +105,8 @@ pub fn key_at(text: &[u8], at: usize) -> Option<Key> {
         return None;
     }
     key.certain = owner(shape, random, length, Named::around(text, &key.range))?;
-    Some(key)
+    // Whose it is can't be told, and it is called an example: documents of other senders look like that.
+    (key.certain || !is_called_example(text, at)).then_some(key)
 }
 
 /// Whether it is Clerk's for certain; `None` if it is not Clerk's.
@@ -136,6 +137,11 @@ fn owner(shape: &Shape, random: &str, length: usize, named: Named) -> Option<boo
         }
         KeyKind::PublishableKey | KeyKind::PrivateKey | KeyKind::Token => None,
     }
+}
+
+fn is_called_example(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(NEAR)..at).unwrap_or_default().to_ascii_lowercase();
+    String::from_utf8_lossy(&before).contains("example")
 }
 
 /// Who is named around a key.

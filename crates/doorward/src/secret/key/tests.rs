@@ -53,6 +53,8 @@ fn webhook_secrets_are_only_certain_next_to_the_name() {
     let secret = format!("whsec_{}", random(32, BASE62));
     check(&format!("CLERK_WEBHOOK_SIGNING_SECRET={secret}"), Some((KeyKind::WebhookSecret, true)));
     check(&format!("WEBHOOK_SECRET={secret}"), Some((KeyKind::WebhookSecret, false)));
+    check(&format!("\"example\": \"{secret}\""), None);
+    check(&format!("\"example\": {{ \"CLERK_SECRET\": \"{secret}\" }}"), Some((KeyKind::WebhookSecret, true)));
 }
 
 #[test]
