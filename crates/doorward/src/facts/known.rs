@@ -214,8 +214,11 @@ static REPLACED: &[Replaced] = &[
 pub fn judge(packages: &[Package]) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for package in packages {
-        findings.extend(too_old(package));
-        // What a dependency depends on is its own business.
+        // What a dependency brings decides who gets in if it is Clerk's. A framework that a tool brings along serves
+        // nobody, and a package's name is the business of who asks for it.
+        if package.asked.is_some() || package.name.starts_with("@clerk/") {
+            findings.extend(too_old(package));
+        }
         if package.asked.is_some() {
             findings.extend(replaced(package));
         }
@@ -341,6 +344,23 @@ mod tests {
         lock("next", "14.2.24", Some(("DW2310", "14.2.25")));
         check(PyPi, "clerk-backend-api", "6.0.1", VersionSource::Lock, Some(("DW2310", "7.0.0")));
         check(PyPi, "clerk-backend-api", "7.0.0", VersionSource::Lock, None);
+    }
+
+    #[test]
+    fn what_a_tool_brings_along_is_judged_only_if_it_is_clerks() {
+        let brought = |name: &str, version: &str| {
+            let package = Package {
+                name: name.into(),
+                version: version.into(),
+                source: VersionSource::Lock,
+                file: "f".into(),
+                ecosystem: Npm,
+                asked: None,
+            };
+            judge(&[package]).len()
+        };
+        assert_eq!(brought("@clerk/backend", "3.0.0"), 1);
+        assert_eq!(brought("next", "14.0.0"), 0);
     }
 
     #[test]
