@@ -222,7 +222,8 @@ pub(crate) fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {
         {
             verdict.state = GuardState::Guarded;
         }
-        (package, _) if HARMLESS.contains(&package) => {}
+        // The guards among Hono's own middleware stand above.
+        (package, _) if HARMLESS.contains(&package) || package.starts_with("hono/") => {}
         (package, name) if sounds_like_auth(package) || sounds_like_auth(name) || sounds_like_auth(text) => {
             verdict.state = GuardState::Unsure;
         }
@@ -302,8 +303,17 @@ const CHOICES: &[&str] = &["startsWith", "endsWith", "includes", "test", "match"
 /// Whether an expression is about the request's path or the environment's name.
 fn is_selector(expr: &Expr, request: &str) -> bool {
     match &expr.kind {
+        // `const { path } = c.req`.
+        ExprKind::Name(name) => matches!(&**name, "path" | "pathname"),
         ExprKind::Member(object, Key::Name(name)) => {
-            let of = |wanted: &str| matches!(&object.kind, ExprKind::Name(it) if **it == *wanted);
+            let of = |wanted: &str| match &object.kind {
+                ExprKind::Name(it) => **it == *wanted,
+                // `c.req.path`, `ctx.request.url`.
+                ExprKind::Member(context, Key::Name(it)) => {
+                    matches!(&**it, "req" | "request") && matches!(&context.kind, ExprKind::Name(it) if **it == *wanted)
+                }
+                _ => false,
+            };
             let of_env = matches!(&object.kind, ExprKind::Member(_, Key::Name(it)) if &**it == "env");
             (of(request) && matches!(&**name, "path" | "url" | "originalUrl" | "baseUrl"))
                 || (of_env && name.contains("ENV"))
@@ -530,6 +540,10 @@ fn note_status(body: &mut Body, status: f64) {
 
 fn note_word(body: &mut Body, word: &str) {
     let lower = word.to_ascii_lowercase();
+    // Setting a cookie tells nothing about who asks.
+    if lower == "setcookie" {
+        return;
+    }
     if CREDENTIALS.iter().any(|it| lower.contains(it)) {
         body.reads_credentials = true;
     }

@@ -294,6 +294,18 @@ impl Reader<'_> {
         at: &At,
         before: &mut Vec<Before>,
     ) {
+        // A router that can't be followed is none of the middleware of others.
+        let text = chain::text(self.program, part.place);
+        if matches!(part.value, Value::Unknown) && [".routes()", ".middleware()"].iter().any(|it| text.ends_with(it)) {
+            let at = location(self.program, part.place);
+            let text = printable(&chain::one_line(&text));
+            self.tell(
+                Diagnostic::new("DW2004", format!("`{text}` can't be followed; routes it serves are not listed"))
+                    .at(at)
+                    .help("guard the mount by hand with a middleware in front of it"),
+            );
+            return;
+        }
         let (runs, except) = self.judge(part);
         for target in targets {
             before.push(Before {
