@@ -12,7 +12,6 @@ mod manifest;
 mod model;
 mod plan;
 mod project;
-#[expect(dead_code, reason = "the frameworks over it follow")]
 mod py;
 mod source;
 mod stack;

@@ -1,6 +1,7 @@
 //! The frameworks doorward knows.
 
 mod express;
+mod fastapi;
 mod fastify;
 mod flask;
 mod hono;
@@ -82,12 +83,4 @@ pub fn runs_on_node(id: &str) -> bool {
 }
 
 /// Every framework doorward knows, in alphabetical order.
-pub(crate) static ALL: &[&Framework] = &[
-    &express::FRAMEWORK,
-    &fastify::FRAMEWORK,
-    &flask::FRAMEWORK,
-    &hono::FRAMEWORK,
-    &koa::FRAMEWORK,
-    &nest::FRAMEWORK,
-    &next::FRAMEWORK,
-];
+pub(crate) static ALL: &[&Framework] = &[&express::FRAMEWORK, &fastapi::FRAMEWORK, &fastify::FRAMEWORK, &flask::FRAMEWORK, &hono::FRAMEWORK, &koa::FRAMEWORK, &nest::FRAMEWORK, &next::FRAMEWORK];

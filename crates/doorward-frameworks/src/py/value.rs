@@ -163,6 +163,7 @@ impl<'p> Function<'p> {
         all.posonlyargs.iter().chain(&all.args).chain(&all.kwonlyargs).collect()
     }
 
+    #[expect(dead_code, reason = "the shapes of routes follow")]
     pub(crate) fn returns(&self) -> Option<&'p Expr> {
         match self.def {
             Def::Def(def) => def.returns.as_deref(),
@@ -172,10 +173,6 @@ impl<'p> Function<'p> {
 
     pub(crate) fn default(&self, name: &str) -> Option<&Value<'p>> {
         self.defaults.iter().find(|(it, _)| *it == name).map(|(_, value)| value)
-    }
-
-    pub(crate) fn is_async(&self) -> bool {
-        matches!(self.def, Def::Def(def) if def.is_async)
     }
 
     /// Where the function's own code is, which tells functions apart.
@@ -194,6 +191,7 @@ pub(crate) struct Class<'p> {
     pub(crate) scope: Rc<Scope<'p>>,
     pub(crate) bases: Vec<Value<'p>>,
     /// Keywords of the class statement, such as `table=True`.
+    #[expect(dead_code, reason = "the shapes of routes follow")]
     pub(crate) keywords: Vec<(&'p str, Value<'p>)>,
     /// Attributes in order of definition.
     pub(crate) attrs: RefCell<Vec<(Rc<str>, Value<'p>)>>,
@@ -258,7 +256,6 @@ pub(crate) struct Instance<'p> {
     pub(crate) attrs: RefCell<Vec<(Rc<str>, Value<'p>)>>,
     /// What the constructor of a base from outside the tree gave.
     pub(crate) base: RefCell<Option<Value<'p>>>,
-    pub(crate) place: Place,
 }
 
 impl<'p> Instance<'p> {

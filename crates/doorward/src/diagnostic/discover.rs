@@ -208,15 +208,6 @@ codes! {
     "DW2134" Info "only files are built"
     "With `output: 'export'` no code of the application runs where it is served. Answers to GET are computed once, at build \
      time, and everybody can read them; other methods and the middleware do not exist. Guards in them protect nothing."
-    "DW2230" Error "a guard above the route decorator guards nothing"
-    "In Python, decorators run from the bottom up. The decorator that registers a route takes the function as it is at \
-     that moment, so a guard that stands above it wraps a function nobody calls, and the route answers strangers. Move \
-     the guard below the line that registers the route."
-
-    "DW2231" Warning "a hook refuses preflights"
-    "A function that runs before every request refuses those without a token, and browsers send preflights without one. \
-     Pages of other origins can then not call the API at all, whatever the CORS settings say. Let `OPTIONS` pass at the \
-     start of the hook."
 
     "DW2150" Warning "a route is registered after its router was mounted"
     "Hono copies the routes of a sub-application at the moment it is mounted, and Koa's routers do the same with nested \
@@ -235,6 +226,62 @@ codes! {
     "DW2153" Info "GraphQL operations are behind one route"
     "Every query and mutation is sent to the same path, and guards of resolvers decide operation by operation. doorward \
      lists the path and does not read the resolvers, so a policy can open or close all operations together only."
+
+    "DW2201" Error "any origin may use the credentials of users"
+    "`CORSMiddleware` with `allow_origins=[\"*\"]` and `allow_credentials=True` echoes whatever origin asks. A page anywhere \
+     on the web can then call the API with the cookies of whoever visits it, and read the answers. List your own origins."
+
+    "DW2202" Warning "a call that waits for the network blocks the server"
+    "Clerk's `authenticate_request` and `verify_token` may fetch keys. Called without `await` in an `async def`, they hold \
+     the event loop, so every other request waits too, for seconds if Clerk is slow. Await the `_async` form, or let \
+     FastAPI run the dependency in a thread by writing `def`."
+
+    "DW2203" Warning "a token is verified, but not what kind it is"
+    "Clerk's Python SDK checks signature and lifetime. It accepts sessions that are still pending, such as those that owe a \
+     second factor, and tokens made from templates or for machines. Look at the claim `sts`, and at `cat` and `typ` in the \
+     header, before you call somebody signed in."
+
+    "DW2204" Warning "a role is compared in one of its two spellings"
+    "Version 1 of Clerk's session token writes `org:admin` in `org_role`, version 2 writes `admin`. A comparison with one \
+     of them refuses everybody, or fits the wrong role, when the version changes. Take the prefix away on both sides."
+
+    "DW2205" Warning "dependencies of an application do not reach what it mounts"
+    "Dependencies given to `FastAPI(dependencies=…)` run for the application's own routes. What is mounted with `app.mount` \
+     is another application: requests to it pass them by, without a token. Guard the mounted application itself."
+
+    "DW2206" Critical "a token is read without checking its signature"
+    "With `verify_signature` off, anybody can write a token that says what they like, and the code believes it. It is of \
+     use for reading a header before the real check, never for deciding anything. Verify the token."
+
+    "DW2207" Error "a check of tokens is switched off"
+    "An option tells the library to accept tokens that are expired, meant for somebody else, or issued by somebody else. \
+     Each of these checks is there because the others do not cover it. Leave it on and say what you expect."
+
+    "DW2208" Warning "fastapi-clerk-auth is used"
+    "`fastapi-clerk-auth` is not made by Clerk. It fetches keys with a call that blocks the server, and knows neither \
+     pending sessions nor the kinds of tokens. Use `clerk-backend-api`, Clerk's own package."
+
+    "DW2209" Critical "bad tokens pass with auto_error=False"
+    "`ClerkHTTPBearer(auto_error=False)` answers a token that fails every check with credentials whose `decoded` is `None`. \
+     Code that asks `if credentials:` lets it in. Remove the option, or refuse where `decoded` is `None`."
+
+    "DW2210" Error "HTTPException is raised in a middleware"
+    "FastAPI turns an `HTTPException` into a response inside of the application. A `BaseHTTPMiddleware` runs outside of it, \
+     so the client gets 500 and no reason. Return a `JSONResponse`, or make a dependency of the check."
+
+    "DW2211" Warning "only the presence of credentials is checked"
+    "`HTTPBearer`, `OAuth2PasswordBearer` and their kin look whether a token was sent. Whether it is a good one is for the \
+     code behind them to find out, and none that does was seen before the handler. As it stands, `Bearer x` may be enough."
+
+    "DW2230" Error "a guard above the route decorator guards nothing"
+    "In Python, decorators run from the bottom up. The decorator that registers a route takes the function as it is at \
+     that moment, so a guard that stands above it wraps a function nobody calls, and the route answers strangers. Move \
+     the guard below the line that registers the route."
+
+    "DW2231" Warning "a hook refuses preflights"
+    "A function that runs before every request refuses those without a token, and browsers send preflights without one. \
+     Pages of other origins can then not call the API at all, whatever the CORS settings say. Let `OPTIONS` pass at the \
+     start of the hook."
 
     "DW2301" Critical "a Clerk secret is in a file that is shared"
     "The file is tracked by git, or nothing keeps it from being committed, and it holds a secret of Clerk's. Whoever gets \

@@ -27,6 +27,10 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
         self.call_value(&callee, &args, &site)
     }
 
+    pub(crate) fn arguments(&mut self, arguments: &'p Arguments, scope: &Rc<Scope<'p>>) -> Args<'p> {
+        self.args(arguments, scope)
+    }
+
     pub(super) fn args(&mut self, arguments: &'p Arguments, scope: &Rc<Scope<'p>>) -> Args<'p> {
         let mut args = Args::default();
         for expr in &arguments.args {
@@ -172,7 +176,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
 
     fn call_external(&mut self, external: &Rc<External<'p>>, args: &Args<'p>, site: &Site) -> Value<'p> {
         if self.asking && self.host.raises(external, args) {
-            self.raised.push(super::Raised { value: Value::External(Rc::clone(external)), place: site.place() });
+            self.raised.push(super::Raised { value: Value::Unknown, place: site.place() });
             self.raising = true;
             return Value::Unknown;
         }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ruff_python_ast::{Expr, Stmt, StmtClassDef};
 
 use super::{Eval, Host, MAX_CALL_DEPTH, Site};
-use crate::py::value::{Args, Class, Instance, Scope, ScopeKind, Slot, Value};
+use crate::py::value::{Args, Class, External, Instance, Scope, ScopeKind, Slot, Value};
 
 /// Whether a class of this name fills its attributes from the environment.
 pub(crate) fn is_settings(name: &str) -> bool {
@@ -60,12 +60,8 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
         if class.inherits(super::expressions::is_enum) {
             return args.get(0, "value").cloned().unwrap_or(Value::Unknown);
         }
-        let instance = Rc::new(Instance {
-            class: Rc::clone(class),
-            attrs: RefCell::default(),
-            base: RefCell::default(),
-            place: site.place(),
-        });
+        let instance =
+            Rc::new(Instance { class: Rc::clone(class), attrs: RefCell::default(), base: RefCell::default() });
         let this = Value::Instance(Rc::clone(&instance));
         for parent in class.mro() {
             let Value::Class(parent) = parent else { break };
@@ -107,9 +103,10 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
     /// Calls the constructor of the first parent that is not in the tree.
     pub(super) fn make_base(&mut self, instance: &Rc<Instance<'p>>, args: &Args<'p>, site: &Site) {
         for parent in instance.class.mro() {
-            if let Value::External(external) = parent
-                && let Some(base) = self.host.call(&external, args, site)
-            {
+            if let Value::External(external) = parent {
+                let base = self.host.call(&external, args, site).unwrap_or_else(|| {
+                    Value::External(Rc::new(External::Call(external, Rc::new(args.clone()), site.place())))
+                });
                 *instance.base.borrow_mut() = Some(base);
                 return;
             }

@@ -20,7 +20,7 @@ use std::rc::Rc;
 
 use ruff_text_size::Ranged;
 
-pub(crate) use self::questions::Raised;
+pub(crate) use self::questions::{Outcome, Raised};
 use super::program::Program;
 use super::value::{Args, Class, External, Function, Place, Scope, Value};
 use crate::source::Span;

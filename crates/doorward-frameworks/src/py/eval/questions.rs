@@ -1,6 +1,5 @@
 //! Questions a framework asks after start-up: what a function would do for a caller with these arguments.
 
-use std::collections::HashSet;
 use std::rc::Rc;
 
 use ruff_python_ast::Expr;
@@ -42,43 +41,6 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
         let outcome = Outcome { refuses: self.raising, raised: std::mem::replace(&mut self.raised, raised), returned };
         (self.asking, self.raising, self.limit, self.steps) = outer;
         outcome
-    }
-
-    /// The names of everything from packages that a function calls, or that what it calls calls, as far as the tree
-    /// shows; found by reading, not by running.
-    pub(crate) fn calls_of(&mut self, function: &Rc<Function<'p>>) -> Vec<Rc<External<'p>>> {
-        let mut found = Vec::new();
-        let mut seen = HashSet::new();
-        self.gather_calls(function, 0, &mut seen, &mut found);
-        found
-    }
-
-    fn gather_calls(
-        &mut self,
-        function: &Rc<Function<'p>>,
-        depth: usize,
-        seen: &mut HashSet<*const u8>,
-        found: &mut Vec<Rc<External<'p>>>,
-    ) {
-        if depth > 6 || seen.len() > 300 || !seen.insert(function.key()) {
-            return;
-        }
-        for callee in callees(function) {
-            let inner = self.static_value(callee, &function.scope, function.module);
-            for value in inner.each() {
-                match value {
-                    Value::External(external) => found.push(external),
-                    Value::Function(inner) => self.gather_calls(&inner, depth + 1, seen, found),
-                    Value::Bound(bound) => self.gather_calls(&bound.1, depth + 1, seen, found),
-                    Value::Class(class) => {
-                        if let Value::Function(init) = self.class_attribute(&class, "__init__") {
-                            self.gather_calls(&init, depth + 1, seen, found);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-        }
     }
 
     /// The value of a name or a chain of attributes, as code in `scope` sees it, without running anything.

@@ -1,0 +1,415 @@
+//! What a program does to its applications and routers, in the order it does it.
+
+use std::rc::Rc;
+
+use super::{APPS, HARMLESS_TAKERS, ROUTERS, VERBS};
+use crate::py::eval::{Host, Site};
+use crate::py::value::{Arg, Args, External, Value};
+
+use super::probe::{Probe, Seen};
+
+/// Something the host made.
+#[derive(Debug)]
+pub(crate) struct Made<'p> {
+    pub(crate) kind: Kind<'p>,
+    pub(crate) args: Rc<Args<'p>>,
+    pub(crate) site: Site,
+    /// What the program calls it first.
+    pub(crate) name: Option<String>,
+    pub(crate) entries: Vec<Entry<'p>>,
+    /// Foreign code that was given it.
+    pub(crate) escapes: Vec<Site>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Kind<'p> {
+    /// `FastAPI()` (`true`) or `Starlette()`.
+    App(bool),
+    Router,
+    /// What `app.get("/")` gives: the next function called with it is the handler.
+    Decorator(usize, Pending<'p>),
+    /// A decorator that registers nothing we list, such as `app.exception_handler`.
+    Passing,
+    /// `app.routes`.
+    List(usize),
+    /// Part of a request that a question is about.
+    Probe(Seen),
+}
+
+/// What a decorator will do.
+#[derive(Debug, Clone)]
+pub(crate) enum Pending<'p> {
+    Route(Methods, RouteKind, Rc<Args<'p>>, Site),
+    /// `@app.middleware("http")`.
+    Middleware,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Methods {
+    Known(Vec<String>),
+    /// Only known when the program runs.
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RouteKind {
+    /// FastAPI reads the signature and runs dependencies.
+    Api,
+    /// Starlette gives the request, and nothing else happens.
+    Plain,
+    /// A WebSocket with dependencies.
+    WebSocket,
+    /// One without.
+    PlainWebSocket,
+}
+
+/// One registration.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry<'p> {
+    pub(crate) what: What<'p>,
+    pub(crate) site: Site,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum What<'p> {
+    Route {
+        path: Option<Arg<'p>>,
+        methods: Methods,
+        handler: Option<Arg<'p>>,
+        kind: RouteKind,
+        args: Rc<Args<'p>>,
+    },
+    Include {
+        router: Option<Arg<'p>>,
+        args: Rc<Args<'p>>,
+    },
+    Mount {
+        path: Option<Arg<'p>>,
+        app: Option<Arg<'p>>,
+        args: Rc<Args<'p>>,
+    },
+    /// A class with its arguments.
+    Middleware {
+        class: Option<Arg<'p>>,
+        args: Rc<Args<'p>>,
+    },
+    /// A function of the request and what is called next.
+    Function {
+        function: Arg<'p>,
+    },
+    /// An item of a list of routes: `Route(…)`, `Mount(…)`.
+    Item {
+        item: Arg<'p>,
+    },
+}
+
+/// A call worth a finding.
+#[derive(Debug, Clone)]
+pub(crate) struct Noticed<'p> {
+    pub(crate) name: String,
+    pub(crate) args: Rc<Args<'p>>,
+    pub(crate) site: Site,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct FastApi<'p> {
+    pub(crate) made: Vec<Made<'p>>,
+    pub(crate) noticed: Vec<Noticed<'p>>,
+    /// While a question is asked: who the caller is.
+    pub(crate) probe: Option<Probe>,
+    /// Each time the next application was called meanwhile: whether that was certain.
+    pub(crate) passed: Vec<bool>,
+    /// While modules are loaded that no application imports: how many objects there were before.
+    pub(crate) late: Option<usize>,
+    /// What modules that nothing imports did to applications.
+    pub(crate) unreached: Vec<Site>,
+}
+
+/// Calls of packages that findings are about, by the last part of their name.
+static NOTICED: &[&str] = &[
+    "decode",
+    "authenticate_request",
+    "authenticate_request_async",
+    "verify_token",
+    "verify_token_async",
+    "ClerkHTTPBearer",
+];
+
+impl<'p> FastApi<'p> {
+    pub(crate) fn make(&mut self, kind: Kind<'p>, args: Rc<Args<'p>>, site: &Site) -> Value<'p> {
+        // Programs make thousands of objects, not millions.
+        if self.made.len() > 200_000 {
+            return Value::Unknown;
+        }
+        let site = site.clone();
+        self.made.push(Made { kind, args, site, name: None, entries: Vec::new(), escapes: Vec::new() });
+        Value::Host(self.made.len() - 1)
+    }
+
+    fn add(&mut self, object: usize, what: What<'p>, site: &Site) {
+        if self.late.is_some_and(|before| object < before)
+            && self.made.get(object).is_some_and(|it| matches!(it.kind, Kind::App(_)))
+        {
+            self.unreached.push(site.clone());
+            return;
+        }
+        if let Some(made) = self.made.get_mut(object) {
+            made.entries.push(Entry { what, site: site.clone() });
+        }
+    }
+
+    fn decorator(&mut self, object: usize, pending: Pending<'p>, site: &Site) -> Value<'p> {
+        self.make(Kind::Decorator(object, pending), Rc::default(), site)
+    }
+
+    /// What the lists given to a constructor hold.
+    fn read_constructor(&mut self, object: usize, args: &Args<'p>, site: &Site) {
+        for (name, is_middleware) in [("routes", false), ("middleware", true)] {
+            let Some(arg) = args.keyword(name) else { continue };
+            let Value::List(list) = &arg.value else {
+                if !matches!(arg.value, Value::None) {
+                    let item = Arg { value: Value::Unknown, place: arg.place };
+                    self.add(object, if is_middleware { middleware(&item) } else { What::Item { item } }, site);
+                }
+                continue;
+            };
+            for value in list.items.borrow().iter() {
+                let item = Arg { value: value.clone(), place: arg.place };
+                self.add(object, if is_middleware { middleware(&item) } else { What::Item { item } }, site);
+            }
+        }
+    }
+}
+
+/// `Middleware(Class, **options)` of a list.
+pub(crate) fn middleware<'p>(item: &Arg<'p>) -> What<'p> {
+    if let Value::External(external) = item.value.some()
+        && let Some((callee, args, place)) = external.called()
+        && callee.last() == "Middleware"
+    {
+        let class = args.arg(0, "cls").map(|it| Arg { value: it.value.clone(), place });
+        return What::Middleware { class, args: Rc::clone(args) };
+    }
+    What::Middleware { class: Some(Arg { value: Value::Unknown, place: item.place }), args: Rc::default() }
+}
+
+impl<'p> Host<'p> for FastApi<'p> {
+    fn call(&mut self, callee: &External<'p>, args: &Args<'p>, site: &Site) -> Option<Value<'p>> {
+        if let Some(probe) = self.probe {
+            return super::probe::call(self, probe, callee, args, site);
+        }
+        if callee.called().is_some() {
+            return None;
+        }
+        let name = callee.name();
+        let kind = match name.as_str() {
+            it if APPS.contains(&it) => Kind::App(callee.last() != "Starlette"),
+            it if ROUTERS.contains(&it) => Kind::Router,
+            _ => {
+                if NOTICED.contains(&callee.last()) && callee.package().is_some() {
+                    self.noticed.push(Noticed { name, args: Rc::new(args.clone()), site: site.clone() });
+                }
+                return None;
+            }
+        };
+        let made = self.make(kind, Rc::new(args.clone()), site);
+        if let Value::Host(object) = made {
+            self.read_constructor(object, args, site);
+        }
+        Some(made)
+    }
+
+    fn method(&mut self, object: usize, name: &str, args: &Args<'p>, site: &Site) -> Value<'p> {
+        let kind = self.made.get(object).map(|it| it.kind.clone());
+        if let Some(Kind::Probe(seen)) = kind {
+            return super::probe::method(self, seen, name, args, site);
+        }
+        if self.probe.is_some() {
+            return Value::Unknown;
+        }
+        if let Some(Kind::List(owner)) = kind {
+            match (name, args.positional.first()) {
+                ("append", Some(item)) => self.add(owner, What::Item { item: item.clone() }, site),
+                ("insert", _) => {
+                    if let Some(item) = args.positional.get(1) {
+                        self.add(owner, What::Item { item: item.clone() }, site);
+                    }
+                }
+                ("extend", Some(arg)) => match &arg.value {
+                    Value::List(list) => {
+                        for value in list.items.borrow().iter() {
+                            let item = Arg { value: value.clone(), place: arg.place };
+                            self.add(owner, What::Item { item }, site);
+                        }
+                    }
+                    // The routes of another router.
+                    Value::Host(other) => {
+                        if let Some(Kind::List(of)) = self.made.get(*other).map(|it| it.kind.clone()) {
+                            let router = Some(Arg { value: Value::Host(of), place: arg.place });
+                            self.add(owner, What::Include { router, args: Rc::default() }, site);
+                        }
+                    }
+                    _ => self.add(owner, What::Item { item: Arg { value: Value::Unknown, place: arg.place } }, site),
+                },
+                _ => {}
+            }
+            return Value::None;
+        }
+        let shared = Rc::new(args.clone());
+        let listed = |default: &str| match args.named("methods") {
+            None | Some(Value::None) => Methods::Known(vec![default.to_owned()]),
+            Some(Value::List(list)) if !list.open.get() => {
+                let items = list.items.borrow();
+                let all: Option<Vec<String>> = items.iter().map(|it| Some(it.as_str()?.to_ascii_uppercase())).collect();
+                all.map_or(Methods::Unknown, Methods::Known)
+            }
+            Some(_) => Methods::Unknown,
+        };
+        let route = |methods, kind| Pending::Route(methods, kind, Rc::clone(&shared), site.clone());
+        let added = |methods, kind, handler: &str| What::Route {
+            path: args.arg(0, "path").cloned(),
+            methods,
+            handler: args.arg(1, handler).cloned(),
+            kind,
+            args: Rc::clone(&shared),
+        };
+        match name {
+            it if VERBS.contains(&it) => {
+                let methods = Methods::Known(vec![it.to_ascii_uppercase()]);
+                self.decorator(object, route(methods, RouteKind::Api), site)
+            }
+            // `getattr(app, method)(path)`.
+            "" => self.decorator(object, route(Methods::Unknown, RouteKind::Api), site),
+            "api_route" => self.decorator(object, route(listed("GET"), RouteKind::Api), site),
+            "route" => self.decorator(object, route(listed("GET"), RouteKind::Plain), site),
+            "websocket" => self.decorator(object, route(websocket(), RouteKind::WebSocket), site),
+            "websocket_route" => self.decorator(object, route(websocket(), RouteKind::PlainWebSocket), site),
+            "middleware" => self.decorator(object, Pending::Middleware, site),
+            "add_api_route" => {
+                self.add(object, added(listed("GET"), RouteKind::Api, "endpoint"), site);
+                Value::None
+            }
+            "add_route" => {
+                self.add(object, added(listed("GET"), RouteKind::Plain, "route"), site);
+                Value::None
+            }
+            "add_api_websocket_route" => {
+                self.add(object, added(websocket(), RouteKind::WebSocket, "endpoint"), site);
+                Value::None
+            }
+            "add_websocket_route" => {
+                self.add(object, added(websocket(), RouteKind::PlainWebSocket, "route"), site);
+                Value::None
+            }
+            "include_router" => {
+                let router = args.arg(0, "router").cloned();
+                self.add(object, What::Include { router, args: shared }, site);
+                Value::None
+            }
+            "mount" => {
+                let (path, app) = (args.arg(0, "path").cloned(), args.arg(1, "app").cloned());
+                self.add(object, What::Mount { path, app, args: shared }, site);
+                Value::None
+            }
+            "host" => {
+                let app = args.arg(1, "app").cloned();
+                self.add(object, What::Mount { path: None, app, args: shared }, site);
+                Value::None
+            }
+            "add_middleware" => {
+                let class = args.arg(0, "middleware_class").cloned();
+                self.add(object, What::Middleware { class, args: shared }, site);
+                Value::None
+            }
+            _ => self.make(Kind::Passing, shared, site),
+        }
+    }
+
+    fn invoke(&mut self, object: usize, args: &Args<'p>, site: &Site) -> Value<'p> {
+        let Some(kind) = self.made.get(object).map(|it| it.kind.clone()) else { return Value::Unknown };
+        let given = args.positional.first().cloned();
+        match kind {
+            Kind::Probe(seen) => return super::probe::invoke(self, seen, args, site),
+            Kind::Decorator(owner, pending) if self.probe.is_none() => match pending {
+                Pending::Route(methods, kind, options, at) => {
+                    let path = options.arg(0, "path").cloned();
+                    let handler = given.clone();
+                    let mut at = at;
+                    at.branch = Rc::clone(&site.branch);
+                    at.statement = site.statement;
+                    self.add(owner, What::Route { path, methods, handler, kind, args: options }, &at);
+                }
+                Pending::Middleware => {
+                    if let Some(function) = given.clone() {
+                        self.add(owner, What::Function { function }, site);
+                    }
+                }
+            },
+            _ => {}
+        }
+        given.map_or(Value::Unknown, |it| it.value)
+    }
+
+    fn attribute(&mut self, object: usize, name: &str) -> Option<Value<'p>> {
+        let made = self.made.get(object)?;
+        let site = made.site.clone();
+        match (made.kind.clone(), name) {
+            (Kind::Probe(seen), _) => super::probe::attribute(self, seen, name, &site),
+            // The application's own router takes the same registrations.
+            (Kind::App(_) | Kind::Router, "router") => Some(Value::Host(object)),
+            (Kind::App(_) | Kind::Router, "routes") => Some(self.make(Kind::List(object), Rc::default(), &site)),
+            (Kind::App(_) | Kind::Router, "prefix") => {
+                Some(made.args.named("prefix").cloned().unwrap_or_else(|| Value::text("")))
+            }
+            (Kind::App(_) | Kind::Router, "state" | "dependency_overrides" | "openapi_schema") => Some(Value::Unknown),
+            (Kind::App(_) | Kind::Router, "title" | "version" | "description") => {
+                Some(made.args.named(name).cloned().unwrap_or(Value::Unknown))
+            }
+            _ => None,
+        }
+    }
+
+    fn member(&mut self, of: &External<'p>, name: &str) -> Option<Value<'p>> {
+        super::probe::member(self.probe?, of, name)
+    }
+
+    fn item(&mut self, object: usize, key: &Value<'p>) -> Value<'p> {
+        match self.made.get(object).map(|it| it.kind.clone()) {
+            Some(Kind::Probe(seen)) => super::probe::item(self, seen, key),
+            _ => Value::Unknown,
+        }
+    }
+
+    fn named(&mut self, object: usize, name: &str) {
+        if let Some(made) = self.made.get_mut(object) {
+            made.name.get_or_insert_with(|| name.to_owned());
+        }
+    }
+
+    fn escaped(&mut self, object: usize, callee: &Value<'p>, site: &Site) {
+        if self.probe.is_some() {
+            return;
+        }
+        let harmless = match callee {
+            Value::External(it) => it.package().is_none_or(|it| HARMLESS_TAKERS.contains(&it)),
+            _ => false,
+        };
+        if let Some(made) = self.made.get_mut(object)
+            && !harmless
+        {
+            made.escapes.push(site.clone());
+        }
+    }
+
+    fn raises(&mut self, callee: &External<'p>, args: &Args<'p>) -> bool {
+        super::probe::raises(self.probe, callee, args)
+    }
+
+    fn makes(&self, name: &str) -> bool {
+        APPS.contains(&name)
+    }
+}
+
+fn websocket() -> Methods {
+    Methods::Known(vec!["WEBSOCKET".to_owned()])
+}
