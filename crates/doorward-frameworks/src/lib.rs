@@ -13,6 +13,8 @@ mod model;
 mod plan;
 mod project;
 mod py;
+#[expect(dead_code, reason = "actix-web and the shapes of bodies follow")]
+mod rs;
 mod source;
 mod stack;
 mod walk;

@@ -12,6 +12,7 @@ use crate::frameworks::{self, Framework};
 use crate::js;
 use crate::model::{Analysis, AppSource};
 use crate::py;
+use crate::rs;
 use crate::source::Place;
 use crate::stack;
 use crate::walk::{self, Kind, printable};
@@ -137,6 +138,11 @@ fn discover_here(given: &Path, options: &DiscoverOptions) -> Result<Analysis, Di
     let sources = take(&mut walked, Kind::Python);
     if !sources.is_empty() {
         let language = py::packages::Python::parse(&root, sources, &walked.manifests, &mut reading.unresolved)?;
+        reading.read(&language, options, &survey);
+    }
+    let sources = take(&mut walked, Kind::Rust);
+    if !sources.is_empty() {
+        let language = rs::packages::Rust::parse(&root, sources, &walked.manifests, &mut reading.unresolved)?;
         reading.read(&language, options, &survey);
     }
     reading.finish(shown, survey)

@@ -78,6 +78,8 @@ pub(crate) enum Kind {
     JavaScript,
     /// Python.
     Python,
+    /// Rust.
+    Rust,
 }
 
 /// The result of a walk. Paths are absolute; `text` was read.
@@ -132,7 +134,7 @@ pub(crate) fn walk(root: &Path) -> Walk {
             continue;
         }
         let relative = relative(root, path);
-        if is_aside(&relative) {
+        if if kind == Some(Kind::Rust) { is_beside_crate(&relative) } else { is_aside(&relative) } {
             continue;
         }
         wanted.push(Wanted { path: path.to_path_buf(), relative, kind: kind.filter(|_| !is_manifest) });
@@ -243,6 +245,13 @@ fn is_migration(path: &Path) -> bool {
     MIGRATION_FOLDERS.contains(&folder) && is_numbered
 }
 
+/// Whether the Rust file at `path` is an example, a benchmark or a test of a crate, or none of the project's. Below
+/// `src`, folders are modules, whatever they are called.
+fn is_beside_crate(path: &str) -> bool {
+    let crate_folder = path.split_inclusive('/').take_while(|it| *it != "src/").collect::<String>();
+    is_aside(&crate_folder) || crate_folder.split('/').any(|it| matches!(it, "examples" | "benches"))
+}
+
 /// The language of a file by its name; `None` for tests, declarations and everything that is not source.
 fn kind(name: &str) -> Option<Kind> {
     let (stem, extension) = name.rsplit_once('.')?;
@@ -256,6 +265,7 @@ fn kind(name: &str) -> Option<Kind> {
             let test = stem.starts_with("test_") || stem.ends_with("_test") || matches!(stem, "conftest" | "tests");
             (!test).then_some(Kind::Python)
         }
+        "rs" => Some(Kind::Rust),
         _ => None,
     }
 }
@@ -310,6 +320,16 @@ mod tests {
         assert!(is_migration(Path::new("alembic/versions/1a2b3c4d_add_users.py")));
         assert!(!is_migration(Path::new("api/versions/users_v2.py")));
         assert!(!is_migration(Path::new("shop/migrations/__init__.py")));
+    }
+
+    #[test]
+    fn below_src_a_folder_of_rust_is_a_module_whatever_it_is_called() {
+        for path in ["crates/a/examples/b.rs", "tests/a.rs", "target/debug/build/a/src/b.rs", "benches/a.rs"] {
+            assert!(is_beside_crate(path), "{path}");
+        }
+        for path in ["src/public/mod.rs", "crates/a/src/tests/mod.rs", "main.rs", "crates/a/src/main.rs"] {
+            assert!(!is_beside_crate(path), "{path}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::walk::{self, Kind};
-use crate::{js, stack};
+use crate::{js, rs, stack};
 
 /// Walks the tree under `root`, reads and parses what [`discover`](crate::discover) would, and forgets it. Returns how
 /// many files there were.
@@ -19,6 +19,7 @@ pub fn parse_alone(root: &Path) -> usize {
             files.into_par_iter().for_each(|(path, text)| match kind {
                 Kind::JavaScript => js::lower::parse_alone(&path, &text),
                 Kind::Python => drop(ruff_python_parser::parse_module(&text)),
+                Kind::Rust => rs::lower::parse_alone(&text),
             });
         });
     }

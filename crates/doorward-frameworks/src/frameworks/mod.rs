@@ -1,5 +1,6 @@
 //! The frameworks doorward knows.
 
+mod axum;
 mod express;
 mod fastapi;
 mod fastify;
@@ -8,6 +9,7 @@ mod hono;
 mod koa;
 mod nest;
 mod next;
+mod rust;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +22,7 @@ use crate::model::AppSource;
 use crate::plan::Emitted;
 use crate::project::{Found, Package};
 use crate::py;
+use crate::rs;
 
 /// What sets one framework apart.
 pub(crate) struct Framework {
@@ -40,6 +43,8 @@ pub(crate) enum Engine {
     JavaScript(fn(&js::program::Program, &Package) -> Found),
     /// Python.
     Python(fn(&py::program::Program, &Package) -> Found),
+    /// Rust.
+    Rust(fn(&rs::program::Program, &Package) -> Found),
 }
 
 impl Engine {
@@ -48,6 +53,7 @@ impl Engine {
         match self {
             Self::JavaScript(_) => Ecosystem::Npm,
             Self::Python(_) => Ecosystem::PyPi,
+            Self::Rust(_) => Ecosystem::Cargo,
         }
     }
 }
@@ -83,4 +89,4 @@ pub fn runs_on_node(id: &str) -> bool {
 }
 
 /// Every framework doorward knows, in alphabetical order.
-pub(crate) static ALL: &[&Framework] = &[&express::FRAMEWORK, &fastapi::FRAMEWORK, &fastify::FRAMEWORK, &flask::FRAMEWORK, &hono::FRAMEWORK, &koa::FRAMEWORK, &nest::FRAMEWORK, &next::FRAMEWORK];
+pub(crate) static ALL: &[&Framework] = &[&axum::FRAMEWORK, &express::FRAMEWORK, &fastapi::FRAMEWORK, &fastify::FRAMEWORK, &flask::FRAMEWORK, &hono::FRAMEWORK, &koa::FRAMEWORK, &nest::FRAMEWORK, &next::FRAMEWORK];

@@ -58,14 +58,14 @@ impl Language for JavaScript {
             Engine::JavaScript(_) => {
                 packages(&self.root, &self.program, &self.manifests, &self.owned, framework.packages)
             }
-            Engine::Python(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
     fn discover(&self, framework: &Framework, package: &Package) -> Option<Found> {
         match framework.engine {
             Engine::JavaScript(discover) => Some(discover(&self.program, package)),
-            Engine::Python(_) => None,
+            _ => None,
         }
     }
 

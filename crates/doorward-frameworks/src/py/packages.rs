@@ -56,14 +56,14 @@ impl Language for Python {
     fn packages(&self, framework: &Framework) -> Vec<Package> {
         match framework.engine {
             Engine::Python(_) => packages(&self.root, &self.program, &self.manifests, framework.packages),
-            Engine::JavaScript(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
     fn discover(&self, framework: &Framework, package: &Package) -> Option<Found> {
         match framework.engine {
             Engine::Python(discover) => Some(discover(&self.program, package)),
-            Engine::JavaScript(_) => None,
+            _ => None,
         }
     }
 

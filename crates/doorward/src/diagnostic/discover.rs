@@ -283,6 +283,10 @@ codes! {
      Pages of other origins can then not call the API at all, whatever the CORS settings say. Let `OPTIONS` pass at the \
      start of the hook."
 
+    "DW2260" Warning "the path of a handler is not where it is looked for"
+    "A handler is registered by its own attribute or by the type of its parameter, and no path can be read there. Its \
+     routes are missing from the inventory. Write the path in the attribute, as a literal."
+
     "DW2301" Critical "a Clerk secret is in a file that is shared"
     "The file is tracked by git, or nothing keeps it from being committed, and it holds a secret of Clerk's. Whoever gets \
      the repository, a copy of it or an image built from it can act as your backend. Replace the secret in Clerk's \
