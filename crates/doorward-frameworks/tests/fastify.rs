@@ -125,6 +125,28 @@ fn fastify_itself_agrees() {
     );
 }
 
+#[test]
+fn schemas_become_shapes_and_each_step_is_traced() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fastify/typescript-typebox");
+    let analysis = found(&folder);
+    let route = analysis.inventory.apps[0].routes.iter().find(|it| it.id.to_string() == "POST /users").unwrap();
+    let body = route.shape.body.as_ref().unwrap();
+    assert_eq!(body.schema["required"], json!(["name"]), "{}", body.schema);
+    assert_eq!(route.shape.summary.as_deref(), Some("Makes a user"));
+    let statuses: Vec<&str> = route.shape.responses.iter().map(|it| it.status.as_str()).collect();
+    assert_eq!(statuses, ["201", "4XX"]);
+    assert!(analysis.inventory.apps[0].schemas.contains_key("User"));
+    let steps: Vec<String> = route.trace.iter().map(|it| format!("{} {}:{}", it.text, it.file, it.line)).collect();
+    let expected = [
+        "fastify(…) src/app.ts:13",
+        "register(users) src/app.ts:15",
+        "onRequest: fastify.requireUser src/users.ts:10",
+        "fastify.post(\"/\") src/users.ts:9",
+        "(inline) src/users.ts:19",
+    ];
+    assert_eq!(steps, expected);
+}
+
 fn in_folder(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Analysis, DiscoverError>) {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {

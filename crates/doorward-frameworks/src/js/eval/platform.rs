@@ -73,6 +73,20 @@ impl<H: Host> Eval<'_, H> {
                 }
                 Value::text(&join_paths(&parts))
             }
+            // `join(import.meta.url, 'routes')` of a package that stands in for `__dirname`.
+            "desm.join" => match first.as_str().and_then(|it| it.strip_prefix("file://")) {
+                Some(file) => {
+                    let mut parts = vec![file.rsplit_once('/').map_or(file, |(folder, _)| folder).to_owned()];
+                    for arg in args.iter().skip(1) {
+                        match arg.value.as_str() {
+                            Some(text) => parts.push(text.to_owned()),
+                            None => return Some(Value::Unknown),
+                        }
+                    }
+                    Value::text(&join_paths(&parts))
+                }
+                None => Value::Unknown,
+            },
             "path.basename" => match (first.as_str(), args.get(1).map(|it| &it.value)) {
                 (Some(path), suffix) => {
                     let base = path.rsplit('/').next().unwrap_or(path);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::avvio::{Load, Plugin, Queued, options};
 use super::host::{Fastify, Mounted, SKIP_OVERRIDE, Trouble, as_object};
 use super::pattern::Pattern;
+use crate::js::eval::Site;
 use crate::js::ir::Span;
 use crate::js::value::{Object, Place, Value};
 
@@ -303,7 +304,9 @@ impl Fastify<'_> {
         let skips = matches!(&value, Value::Function(it) if it.props.get(SKIP_OVERRIDE).is_some());
         let mounted = self.of_file(module, shown.filter(|_| !skips));
         let bare = !scan.settings.encapsulate;
-        Some(Plugin { value, options: Some(options(props)), bare, file: Some(mounted), ..scan.plugin.clone() })
+        let place = mounted.place;
+        let site = Site { module, call: place.span, object: place.span, callee_end: 0, ..scan.plugin.site.clone() };
+        Some(Plugin { value, options: Some(options(props)), place, site, bare, late: false, file: Some(mounted) })
     }
 }
 

@@ -13,6 +13,8 @@ use crate::js::eval::{Due, Site};
 use crate::js::ir::{self, ExprKind, Key, Pattern};
 use crate::js::value::{Arg, Closure, Object, Place, Value};
 
+/// No program a person wrote loads this many plugins.
+const MAX_LOADS: usize = 10_000;
 /// Plugins within plugins.
 const MAX_NESTING: usize = 40;
 
@@ -261,6 +263,13 @@ impl Fastify<'_> {
     }
 
     fn function(&mut self, app: usize, parent: usize, closure: &Rc<Closure>, plugin: Plugin) -> Option<Due> {
+        self.loads += 1;
+        if self.loads > MAX_LOADS {
+            if self.loads == MAX_LOADS + 1 {
+                self.troubles.push(Trouble::TooComplex(plugin.site.place()));
+            }
+            return None;
+        }
         let skips = closure.props.get(SKIP_OVERRIDE).is_some_and(|it| it.truth() == Some(true));
         let bare = plugin.bare || skips;
         let (prefixes, computed) = self.prefixes(&plugin);

@@ -235,7 +235,10 @@ impl Reader<'_> {
             if !scoped || self.found.routes.is_empty() || self.used.contains(&at) {
                 continue;
             }
-            let name = self.shown(&hook.value, hook.place);
+            let name = match self.shown(&hook.value, hook.place) {
+                name if name == "(inline)" => format!("{} hook", PHASES.get(hook.phase).copied().unwrap_or_default()),
+                name => name,
+            };
             let done = if hook.phase == 1 { 3 } else { 2 };
             if self.judge(&hook.value, &name, done, &RouteFacts::default()).verdict.state == GuardState::Guarded {
                 self.find(

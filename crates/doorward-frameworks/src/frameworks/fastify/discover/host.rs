@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::super::{CHAINABLE, PHASES, PLUGINS, VERBS};
+use super::super::{CHAINABLE, PHASES, VERBS};
 use super::avvio::{Load, Queued, Work};
 use crate::js::eval::{Due, Host, Site};
 use crate::js::ir::{Function, Span};
@@ -117,6 +117,7 @@ pub(crate) enum Trouble {
         prefixes: Vec<String>,
         place: Place,
     },
+    TooComplex(Place),
     ComputedPrefix(Place),
     AssumedPrefix(String, Place),
     ComputedRoute(Place),
@@ -154,6 +155,7 @@ pub(crate) struct Fastify<'p> {
     pub(super) schemas: Vec<Value>,
     pub(super) clock: usize,
     pub(super) scans: usize,
+    pub(super) loads: usize,
 }
 
 impl<'p> Fastify<'p> {
@@ -173,6 +175,7 @@ impl<'p> Fastify<'p> {
             schemas: Vec::new(),
             clock: 0,
             scans: 0,
+            loads: 0,
         }
     }
 
@@ -317,7 +320,7 @@ impl<'p> Fastify<'p> {
                 return Some(value.clone());
             }
             for package in &scope.packages {
-                let facts = PLUGINS.iter().find(|it| it.package == &**package);
+                let facts = super::packages::facts(package);
                 if facts.is_some_and(|it| it.decorates.contains(&name)) {
                     let package = Rc::new(External::Package(Arc::clone(package)));
                     return Some(Value::External(Rc::new(External::Member(package, Arc::from(name)))));
@@ -410,6 +413,10 @@ impl Host for Fastify<'_> {
                 return Some(plugin);
             }
             _ => {}
+        }
+        // It adds an error handler, and no routes.
+        if callee.package().is_some_and(|it| it.starts_with("@sentry/")) {
+            return Some(Value::Undefined);
         }
         if callee.package().is_some_and(|it| it.starts_with("@clerk/")) {
             self.noticed.push((callee.name(), args.to_vec(), site.clone()));

@@ -6,7 +6,8 @@ use doorward::inventory::GuardState;
 use super::avvio::{Plugin, Queued};
 use super::host::{Fastify, Hook, Middleware, Trouble};
 use super::{Reader, text};
-use crate::js::eval::{Eval, Site};
+use crate::js;
+use crate::js::eval::{Eval, Problem, Site};
 use crate::js::flow;
 use crate::js::guards::{self, HARMLESS};
 use crate::js::ir::{self, ExprKind, Key, Prop, Span, StmtKind};
@@ -110,6 +111,10 @@ impl Reader<'_> {
                         .help("look up which routes it adds, and put a guard in front of them if need be"),
                     );
                 }
+                Trouble::TooComplex(place) => {
+                    let problem = Problem::TooComplex(place);
+                    self.tell(js::packages::problem(self.program, &problem));
+                }
                 Trouble::ComputedPrefix(place) => self.computed_path(place),
                 Trouble::AssumedPrefix(text, place) => self.assumed_path(&text, place),
                 Trouble::ComputedRoute(place) => {
@@ -142,6 +147,7 @@ impl Reader<'_> {
                         .help("use a pattern of plain names"),
                     );
                 }
+                Trouble::IgnoredPrefix(_, place) if !self.mounts.contains(&place) => {}
                 Trouble::IgnoredPrefix(prefix, place) => {
                     let place = self.location(place);
                     self.found.source.findings.push(

@@ -66,6 +66,7 @@ pub(crate) fn discover(program: &Program, package: &Package) -> Found {
         outcomes: HashMap::new(),
         seen: HashMap::new(),
         hooks_of: HashMap::new(),
+        mounts: BTreeSet::new(),
         used: BTreeSet::new(),
         told: BTreeSet::new(),
         clerk: findings::Clerk::default(),
@@ -102,6 +103,8 @@ struct Reader<'p> {
     seen: HashMap<(RouteId, Place), usize>,
     /// The hooks of each instance and of those around it, in the order in which they run.
     hooks_of: HashMap<usize, Rc<Vec<Before>>>,
+    /// Where plugins with routes are registered.
+    mounts: BTreeSet<Place>,
     /// The hooks that ran before some route.
     used: BTreeSet<usize>,
     /// Findings that were told, by code and place.
@@ -152,11 +155,19 @@ impl Reader<'_> {
         let Some(instance) = self.eval.host.instances.get(route.instance) else { return };
         if instance.computed {
             // Told where the prefix is given.
+            let hooks = self.hooks_around(route.instance);
+            self.used.extend(hooks.iter().filter_map(|it| it.hook));
             return;
         }
         let prefixes = instance.prefixes.clone();
         let templates = self.templates(route, &prefixes);
         let methods = self.methods(route);
+        self.mounts.extend(route.mounts.iter().map(|it| it.place));
+        if templates.is_empty() {
+            // Its hooks have a route to guard, although it can't be named.
+            let hooks = self.hooks_around(route.instance);
+            self.used.extend(hooks.iter().filter_map(|it| it.hook));
+        }
         if templates.is_empty() || methods.is_empty() || self.found.routes.len() > MAX_ROUTES {
             return;
         }
@@ -364,7 +375,12 @@ impl Reader<'_> {
         let mut all = Vec::new();
         for (index, hook) in hooks.into_iter().take(MAX_PARTS) {
             for part in parts(&hook.value) {
-                let name = self.shown(&part.value, hook.place);
+                let name = match self.shown(&part.value, hook.place) {
+                    name if name == "(inline)" => {
+                        format!("{} hook", PHASES.get(hook.phase).copied().unwrap_or_default())
+                    }
+                    name => name,
+                };
                 all.push(Before {
                     phase: hook.phase,
                     value: part.value,
@@ -403,7 +419,8 @@ impl Reader<'_> {
         });
         let place = Place { module: whole.module, span: own.or(written).unwrap_or(whole.span) };
         if own.is_some() {
-            return (place, self.shown(value, place));
+            let name = self.shown(value, place);
+            return (place, if name == "(inline)" { format!("{option} hook") } else { name });
         }
         let text = source.split_once(option).and_then(|(_, rest)| text::entry(rest, part.at));
         let name = text.or_else(|| match value {

@@ -15,6 +15,12 @@ pub(super) fn package_of(source: &str) -> &str {
     source.match_indices('/').nth(parts - 1).and_then(|(at, _)| source.get(..at)).unwrap_or(source)
 }
 
+/// What is known about a package. `fastify-cors` is the old name of `@fastify/cors`.
+pub(super) fn facts(package: &str) -> Option<&'static super::super::Plugin> {
+    let find = |name: &str| PLUGINS.iter().find(|it| it.package == name);
+    find(package).or_else(|| find(&format!("@fastify/{}", package.strip_prefix("fastify-")?)))
+}
+
 /// A text among the options.
 fn text(options: Option<&Object>, name: &str) -> Option<Value> {
     options.and_then(|it| it.get(name)).filter(|it| !matches!(it, Value::Undefined | Value::Null))
@@ -46,9 +52,9 @@ impl Fastify<'_> {
             scope.packages.push(Arc::from(package.as_str()));
         }
         let options = options.as_deref();
-        match PLUGINS.iter().find(|it| it.package == package).map(|it| it.serves) {
+        match facts(&package).map(|it| it.serves) {
             Some(Serves::Nothing) => {}
-            Some(Serves::Known) => self.serves(parent, &package, options, plugin),
+            Some(Serves::Known) => self.serves(parent, facts(&package).map_or("", |it| it.package), options, plugin),
             Some(Serves::Below { option, default }) => {
                 let prefix = match text(options, option) {
                     Some(Value::Str(prefix)) => prefix.text.to_string(),
@@ -99,7 +105,7 @@ impl Fastify<'_> {
             self.serve(parent, package, methods, &path, tail, options, plugin);
         };
         match package {
-            "@fastify/static" | "fastify-static" if !is("serve", &|it| matches!(it, Value::Bool(false))) => {
+            "@fastify/static" if !is("serve", &|it| matches!(it, Value::Bool(false))) => {
                 serve(&["GET"], or(prefix, "/"), &["/*"]);
             }
             "@fastify/swagger-ui" => {
@@ -122,7 +128,7 @@ impl Fastify<'_> {
                 serve(&["GET"], or(endpoint, "/metrics"), &[""]);
             }
             "fastify-healthcheck" => serve(&["GET"], or(text(options, "healthcheckUrl"), "/health"), &[""]),
-            "@fastify/http-proxy" | "fastify-http-proxy" => {
+            "@fastify/http-proxy" => {
                 let given = text(options, "httpMethods").and_then(|it| match it {
                     Value::Array(array) => {
                         let items = array.items.borrow();
@@ -137,7 +143,7 @@ impl Fastify<'_> {
                 };
                 serve(&methods, or(prefix, ""), &["/", "/*"]);
             }
-            "@fastify/oauth2" | "fastify-oauth2" => {
+            "@fastify/oauth2" => {
                 if let Some(path) = text(options, "startRedirectPath") {
                     serve(&["GET"], path, &[""]);
                 }

@@ -98,6 +98,8 @@ struct Frame {
     returned_reply: Vec<At>,
     value: Option<Known>,
     thrown: Vec<At>,
+    /// Something that was thrown is about who the caller is.
+    thrown_auth: bool,
     /// Ways that left a loop.
     jumped: Vec<At>,
 }
@@ -158,6 +160,7 @@ pub(super) fn follow<'p>(
     through.append(&mut walk.frame.returned);
     if !walk.frame.thrown.is_empty() {
         walk.outcome.refuses = true;
+        walk.outcome.auth |= walk.frame.thrown_auth;
     }
     let replied = std::mem::take(&mut walk.frame.returned_reply);
     for at in replied.iter().filter(|it| it.sent == Sent::No && it.is_error()) {
@@ -205,6 +208,7 @@ impl Frame {
             returned_reply: Vec::new(),
             value: None,
             thrown: Vec::new(),
+            thrown_auth: false,
             jumped: Vec::new(),
         }
     }
@@ -333,31 +337,36 @@ impl Walk<'_, '_> {
 
     fn attempt(&mut self, block: &[Stmt], handler: Option<&(Option<Pattern>, Vec<Stmt>)>, last: &[Stmt]) {
         let outer = std::mem::take(&mut self.frame.thrown);
+        let outer_auth = std::mem::take(&mut self.frame.thrown_auth);
         self.trying += usize::from(handler.is_some());
         self.block(block);
         self.trying -= usize::from(handler.is_some());
         let caught = std::mem::replace(&mut self.frame.thrown, outer);
+        let auth = std::mem::replace(&mut self.frame.thrown_auth, outer_auth);
         match handler {
             Some((pattern, body)) => {
                 let after = std::mem::take(&mut self.live);
                 let names = self.frame.names.clone();
                 self.live = caught;
                 if let Some(pattern) = pattern {
-                    self.bind(pattern, Known::Error { auth: true });
+                    self.bind(pattern, Known::Error { auth });
                 }
                 self.block(body);
                 let handled = std::mem::replace(&mut self.live, after);
                 self.join(&names);
                 self.live = merge(std::mem::take(&mut self.live), handled);
             }
-            None => self.frame.thrown = merge(std::mem::take(&mut self.frame.thrown), caught),
+            None => {
+                self.frame.thrown = merge(std::mem::take(&mut self.frame.thrown), caught);
+                self.frame.thrown_auth |= auth;
+            }
         }
         self.block(last);
     }
 
     /// What is live stops here with an error.
     fn throws(&mut self, auth: bool) {
-        self.outcome.auth |= auth;
+        self.frame.thrown_auth |= auth;
         let live = std::mem::take(&mut self.live);
         self.frame.thrown = merge(std::mem::take(&mut self.frame.thrown), live);
     }

@@ -408,8 +408,10 @@ impl Walk<'_, '_> {
     /// `request.jwtVerify().then(…, …)`, `.catch(…)`.
     fn promise(&mut self, object: &Expr, name: &str, items: &[Item]) -> Known {
         let outer = std::mem::take(&mut self.frame.thrown);
+        let outer_auth = std::mem::take(&mut self.frame.thrown_auth);
         let value = self.expr(object);
         let failed = std::mem::replace(&mut self.frame.thrown, outer);
+        let auth = std::mem::replace(&mut self.frame.thrown_auth, outer_auth);
         let callbacks: Vec<Known> = items.iter().map(|it| self.expr(&it.value)).collect();
         let (then, catch) = match name {
             "then" => (callbacks.first(), callbacks.get(1)),
@@ -432,15 +434,18 @@ impl Walk<'_, '_> {
             Some(catch) if !failed.is_empty() => {
                 let after = std::mem::replace(&mut self.live, failed);
                 match catch {
-                    Known::Done => self.done(Some(&Known::Error { auth: true })),
+                    Known::Done => self.done(Some(&Known::Error { auth })),
                     catch => {
-                        self.callback(catch, &[Known::Error { auth: true }]);
+                        self.callback(catch, &[Known::Error { auth }]);
                     }
                 }
                 self.live = merge(after, std::mem::take(&mut self.live));
             }
             Some(_) => {}
-            None => self.frame.thrown = merge(std::mem::take(&mut self.frame.thrown), failed),
+            None => {
+                self.frame.thrown = merge(std::mem::take(&mut self.frame.thrown), failed);
+                self.frame.thrown_auth |= auth;
+            }
         }
         result
     }
@@ -481,6 +486,7 @@ impl Walk<'_, '_> {
         let back: Vec<At> = merge(frame.returned, frame.returned_reply);
         self.live = merge(std::mem::take(&mut self.live), back);
         self.frame.thrown = merge(std::mem::take(&mut self.frame.thrown), frame.thrown);
+        self.frame.thrown_auth |= frame.thrown_auth;
         if inside {
             // What it changed of the names around it isn't known, except that new ones are its own.
             let changed: Vec<Arc<str>> = self
