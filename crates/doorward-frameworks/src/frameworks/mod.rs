@@ -89,4 +89,14 @@ pub fn runs_on_node(id: &str) -> bool {
 }
 
 /// Every framework doorward knows, in alphabetical order.
-pub(crate) static ALL: &[&Framework] = &[&axum::FRAMEWORK, &express::FRAMEWORK, &fastapi::FRAMEWORK, &fastify::FRAMEWORK, &flask::FRAMEWORK, &hono::FRAMEWORK, &koa::FRAMEWORK, &nest::FRAMEWORK, &next::FRAMEWORK];
+pub(crate) static ALL: &[&Framework] = &[
+    &axum::FRAMEWORK,
+    &express::FRAMEWORK,
+    &fastapi::FRAMEWORK,
+    &fastify::FRAMEWORK,
+    &flask::FRAMEWORK,
+    &hono::FRAMEWORK,
+    &koa::FRAMEWORK,
+    &nest::FRAMEWORK,
+    &next::FRAMEWORK,
+];
