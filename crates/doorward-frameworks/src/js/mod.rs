@@ -13,8 +13,10 @@ pub(crate) mod guards;
 pub(crate) mod ir;
 pub(crate) mod lower;
 pub(crate) mod packages;
+pub(crate) mod pattern;
 pub(crate) mod program;
 pub(crate) mod shapes;
+pub(crate) mod stranger;
 #[expect(dead_code, reason = "types are for frameworks that come next")]
 pub(crate) mod types;
 pub(crate) mod value;

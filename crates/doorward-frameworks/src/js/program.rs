@@ -23,6 +23,8 @@ pub(crate) struct Program {
     /// Where the resolver gives up on a broken configuration: the same without one, and what can be read of it.
     plain: Resolver,
     aliases: Aliases,
+    /// What names led to, by the folder of the module that says them.
+    resolved: RefCell<HashMap<(PathBuf, String), Target>>,
     /// Packages of the tree itself, by name.
     workspace: HashMap<String, PathBuf>,
 }
@@ -64,6 +66,7 @@ impl Program {
             resolver: Resolver::new(options()),
             plain: Resolver::new(ResolveOptions { tsconfig: None, ..options() }),
             aliases: Aliases::default(),
+            resolved: RefCell::default(),
             workspace,
         })
     }
@@ -78,6 +81,17 @@ impl Program {
 
     /// Where `source`, named in module `from`, leads.
     pub(crate) fn resolve(&self, from: usize, source: &str) -> Target {
+        let file = self.root.join(&self.module(from).file);
+        let key = (file.parent().map(Path::to_path_buf).unwrap_or_default(), source.to_owned());
+        if let Some(known) = self.resolved.borrow().get(&key) {
+            return known.clone();
+        }
+        let target = self.resolve_anew(from, source);
+        self.resolved.borrow_mut().insert(key, target.clone());
+        target
+    }
+
+    fn resolve_anew(&self, from: usize, source: &str) -> Target {
         let file = self.root.join(&self.module(from).file);
         let relative = source.starts_with('.') || source.starts_with('/');
         if source.starts_with("node:") {

@@ -209,6 +209,47 @@ codes! {
     "With `output: 'export'` no code of the application runs where it is served. Answers to GET are computed once, at build \
      time, and everybody can read them; other methods and the middleware do not exist. Guards in them protect nothing."
 
+    "DW2135" Warning "auth.protect() redirects API clients"
+    "In a route handler, Clerk's `auth.protect()` answers a request without a session with a redirect to the sign-in page, \
+     whatever the client accepts. Programs follow it, with the method and the body of the request, to another host. Ask \
+     `auth()` and answer 401."
+
+    "DW2136" Warning "Clerk is asked where its middleware does not run"
+    "`auth()`, `getAuth()` and `currentUser()` need what `clerkMiddleware()` attaches. For a path that its matcher leaves \
+     out, they throw, and every request to the route fails with 500, good ones too. Widen the matcher."
+
+    "DW2137" Error "auth() of Clerk is not awaited"
+    "Since version 6, `auth()` gives a promise. A promise counts as true, so `if (auth())` lets everybody in, and its \
+     `userId` is always undefined. Write `await auth()`."
+
+    "DW2138" Warning "some paths of a route escape the middleware"
+    "The middleware refuses strangers on most paths of a route, but its matcher leaves some out: often those with a dot, \
+     meant for images and styles, so that a parameter such as `report.csv` reaches the handler unchecked. Guard the route."
+
+    "DW2139" Error "a middleware of Clerk's that no longer exists"
+    "`authMiddleware` and `withClerkMiddleware` were removed in version 6 of `@clerk/nextjs`; in older ones, what they \
+     protect depends on lists of paths. Move to `clerkMiddleware()`, which refuses nobody by itself, and guard each route."
+
+    "DW2140" Warning "the middleware protects only what it lists"
+    "The middleware refuses strangers on the paths that a list names, and lets them pass everywhere else, so a route that \
+     nobody thought of is open. Name what is public instead, and guard the routes themselves."
+
+    "DW2141" Error "a refusal is made and then ignored"
+    "A helper returns an answer such as 401, but whoever calls it does not look at what it returns and goes on. It reads like \
+     a guard and is none. Return its answer, or let the helper throw."
+
+    "DW2142" Info "Server Functions can be called by anybody"
+    "Functions marked `'use server'` answer POST requests to the pages that use them, with arguments that the caller chooses. \
+     They have no path of their own, so no rule names them. Check who asks inside of each function."
+
+    "DW2143" Warning "a middleware file is not run"
+    "Next.js runs `middleware` up to version 15 and `proxy` from 16 on, from one folder only. This file is not the one, so \
+     what it refuses is let in. Rename or move it."
+
+    "DW2144" Warning "the middleware's paths can't be read"
+    "Next.js asks for a `matcher` of literals. Where it is computed, or uses a pattern that can't be followed, it isn't known \
+     for which routes the middleware runs. What it guards counts as unsure."
+
     "DW2150" Warning "a route is registered after its router was mounted"
     "Hono copies the routes of a sub-application at the moment it is mounted, and Koa's routers do the same with nested \
      ones. What is registered later is in no table that requests are looked up in: the route answers 404, and a guard that \

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::host::Next;
 use crate::js::eval::Eval;
-use crate::js::ir::{Export, Module, Pattern, Span, Stmt, StmtKind};
+use crate::js::guards::last_name;
+use crate::js::ir::{Export, Expr, ExprKind, Module, Pattern, Span, Stmt, StmtKind};
 use crate::js::program::{Program, Target};
 use crate::js::value::{Place, Value};
+use crate::walk::printable;
 
 /// The exports of one module.
 #[derive(Debug, Default)]
@@ -96,4 +98,40 @@ fn names(pattern: &Pattern, name: &str) -> bool {
         Pattern::Default(inner, _) => names(inner, name),
         Pattern::Member(_) | Pattern::Ignore => false,
     }
+}
+
+/// The names of the functions that an export is given to, outermost first: `withAuth` and `withLog` of
+/// `export const GET = withAuth(withLog(handler))`.
+pub(super) fn wrappers(module: &Module, exported: &str) -> Vec<String> {
+    let local = module.exports.iter().find_map(|it| match it {
+        Export::Local { local, exported: name } if &**name == exported => Some(local),
+        _ => None,
+    });
+    let Some(local) = local else { return Vec::new() };
+    let declared = module.body.iter().find_map(|it| match &it.kind {
+        StmtKind::Var(all, _) => all.iter().find_map(|(pattern, init)| match pattern {
+            Pattern::Name(name) if name == local => init.as_ref(),
+            _ => None,
+        }),
+        _ => None,
+    });
+    let mut all = Vec::new();
+    let mut at = declared;
+    while let Some(Expr { kind: ExprKind::Call(callee, items), .. }) = at {
+        // `withAuth({ … })(handler)`.
+        let named = match &callee.kind {
+            ExprKind::Call(inner, _) => last_name(inner),
+            _ => last_name(callee),
+        };
+        let given = items.iter().map(|it| &it.value);
+        let next = given.clone().find(|it| matches!(it.kind, ExprKind::Call(..)));
+        let handler = given.into_iter().find(|it| matches!(it.kind, ExprKind::Function(_) | ExprKind::Name(_)));
+        if let (Some(name), true) = (named, next.is_some() || handler.is_some())
+            && all.len() < 16
+        {
+            all.push(printable(name));
+        }
+        at = if handler.is_some() { None } else { next };
+    }
+    all
 }

@@ -3,9 +3,12 @@
 use std::rc::Rc;
 
 use doorward::diagnostic::Diagnostic;
+use doorward::inventory::GuardState;
 
 use super::discover::Reader;
 use super::files::Located;
+use super::middleware::{Before, Cover};
+use crate::js::stranger::Notice;
 use crate::js::value::{External, Place, Value};
 use crate::walk::printable;
 
@@ -111,4 +114,124 @@ pub(super) fn delegation(reader: &mut Reader, handler: &Value, place: Place) {
     if !reader.found.unresolved.contains(&diagnostic) {
         reader.found.unresolved.push(diagnostic);
     }
+}
+
+/// What was met while a handler was read.
+pub(super) fn notices(reader: &mut Reader, notices: &[Notice], before: Option<&Before>, is_api: bool) {
+    for notice in notices {
+        let (place, code, message, help) = match notice {
+            Notice::Protect(place) | Notice::OldProtect(place) if !is_api => (
+                place,
+                "DW2135",
+                "`auth.protect()` answers API clients with a redirect to a sign-in page".to_owned(),
+                "use `const { isAuthenticated } = await auth()`, and answer 401 yourself",
+            ),
+            Notice::NotAwaited(place) => (
+                place,
+                "DW2137",
+                "`auth()` gives a promise, and nothing waits for it".to_owned(),
+                "write `await auth()`",
+            ),
+            Notice::Ignored(place, name) => (
+                place,
+                "DW2141",
+                format!("`{}` makes a refusal, and what it returns is thrown away", printable(name)),
+                "return what it returns, or let it throw",
+            ),
+            Notice::Switch(place) => (
+                place,
+                "DW2110",
+                "whether strangers are refused depends on a variable of the environment".to_owned(),
+                "refuse where the variable is not set, too",
+            ),
+            Notice::Clerk(place) => {
+                let attached = reader.middleware.as_ref().is_some_and(|it| it.clerk);
+                match before {
+                    Some(before) if attached && before.covers == Cover::All => continue,
+                    _ => (
+                        place,
+                        "DW2136",
+                        "Clerk is asked here, and its middleware does not run for every path of this route".to_owned(),
+                        "let the matcher of the middleware cover the route; without it, every request fails with 500",
+                    ),
+                }
+            }
+            _ => continue,
+        };
+        let at = reader.location(*place);
+        let diagnostic = Diagnostic::new(code, message).at(at).help(help);
+        if !reader.found.source.findings.contains(&diagnostic) {
+            reader.found.source.findings.push(diagnostic);
+        }
+    }
+}
+
+/// What is wrong with the middleware, seen over all routes.
+pub(super) fn middleware(reader: &mut Reader) {
+    let by_list = reader.passes_the_unlisted();
+    let Some(middleware) = &reader.middleware else { return };
+    let at = reader.location(middleware.place);
+    let mut findings = Vec::new();
+    let some = |all: &[String]| {
+        let shown: Vec<String> = all.iter().take(3).map(|it| format!("`{}`", printable(it))).collect();
+        let more = if all.len() > 3 { format!(" and {} more", all.len() - 3) } else { String::new() };
+        format!("{}{more}", shown.join(", "))
+    };
+    if !middleware.escaped.is_empty() {
+        findings.push(
+            Diagnostic::new("DW2138", format!("some paths of {} escape the middleware", some(&middleware.escaped)))
+                .at(at.clone())
+                .help("let the matcher cover every path below `/api`, or guard the routes themselves"),
+        );
+    }
+    if middleware.tells_apart {
+        findings.push(
+            Diagnostic::new("DW2105", "`createRouteMatcher` decides by the text of a path")
+                .at(at.clone())
+                .help("guard the routes themselves"),
+        );
+    }
+    let open: Vec<String> = reader
+        .found
+        .routes
+        .iter()
+        .filter(|it| it.guard.state == GuardState::Open)
+        .map(|it| it.id.to_string())
+        .filter(|it| middleware.passed.contains(it))
+        .collect();
+    if by_list && middleware.refused > 0 && !open.is_empty() {
+        findings.push(
+            Diagnostic::new("DW2140", format!("the middleware lets everybody pass to {}", some(&open)))
+                .at(at.clone())
+                .help("name what is public, refuse the rest, and guard the routes themselves"),
+        );
+    }
+    if let Value::External(external) = &middleware.handler
+        && let External::Call(_, args, _) = &**external
+        && external.package().is_some_and(|it| it.starts_with("@clerk/"))
+    {
+        let name = external.name();
+        if name.ends_with("authMiddleware") || name.ends_with("withClerkMiddleware") {
+            findings.push(
+                Diagnostic::new("DW2139", "this middleware of Clerk's is gone since version 6")
+                    .at(at.clone())
+                    .help("use `clerkMiddleware()`, and guard the routes themselves"),
+            );
+        } else {
+            let options = args.iter().find_map(|it| match &it.value {
+                Value::Object(object) => Some(Rc::clone(object)),
+                _ => None,
+            });
+            let named = options.is_some_and(|it| it.open.get() || it.get("authorizedParties").is_some());
+            let computed = args.iter().skip(1).any(|it| !matches!(it.value, Value::Object(_)));
+            if !named && !computed {
+                findings.push(
+                    Diagnostic::new("DW2108", "`clerkMiddleware` accepts tokens that were issued for any origin")
+                        .at(at)
+                        .help("give it `authorizedParties`, with the origins of your front ends"),
+                );
+            }
+        }
+    }
+    reader.found.source.findings.append(&mut findings);
 }

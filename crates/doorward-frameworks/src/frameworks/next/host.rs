@@ -17,7 +17,6 @@ pub(super) struct Router {
 
 /// What was registered on a router, in order.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "read when routers are taken apart")]
 pub(super) struct Layer {
     /// In upper case, `ALL`; nothing for middleware.
     pub(super) method: Option<String>,

@@ -1,11 +1,13 @@
 //! Next.js 13 to 16: route handlers of the App Router, API routes of the Pages Router, and what runs before them.
 
+mod actions;
 mod config;
 mod discover;
 mod exports;
 mod files;
 mod findings;
 mod host;
+mod middleware;
 
 use super::{Engine, Framework};
 

@@ -209,6 +209,12 @@ impl<'p, H: Host> Eval<'p, H> {
         self.call_value(value, None, &args, &site)
     }
 
+    /// The names of a module.
+    pub(crate) fn scope_of(&mut self, module: usize) -> Rc<Scope> {
+        self.load(module);
+        self.loaded.get(&module).map(|it| Rc::clone(&it.scope)).unwrap_or_default()
+    }
+
     /// Loads a module and what it imports, unless that was done already.
     pub(crate) fn load(&mut self, module: usize) {
         if self.loaded.contains_key(&module) {
