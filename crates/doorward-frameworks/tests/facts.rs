@@ -197,7 +197,7 @@ fn placeholders_and_keys_of_others_raise_no_alarm() {
         "<key>",
         "REPLACE_ME",
         "${CLERK_SECRET_KEY}",
-        "sk_test_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        &format!("sk_test_{}", "x".repeat(42)),
         "sk_live_REPLACE_ME_WITH_YOUR_KEY",
         "{{ secret }}",
     ] {

@@ -30,7 +30,7 @@ fn complaint(file: &str) -> Option<(String, &'static str)> {
         return Some((format!("this path has {} characters", file.len()), "shorten it to 180 or fewer"));
     }
     if let Some(strange) = file.chars().find(|it| !is_plain(*it)) {
-        let help = "use letters, digits and `._-`; routers that read file names also get `[]()@+$~`";
+        let help = "use letters, digits and `._-`; routers that read file names also get `[]()@+$~%`";
         return Some((format!("a file name contains {strange:?}"), help));
     }
     for part in file.split('/') {
@@ -46,7 +46,7 @@ fn complaint(file: &str) -> Option<(String, &'static str)> {
 }
 
 fn is_plain(it: char) -> bool {
-    it.is_ascii_alphanumeric() || "/._-[]()@+$~".contains(it)
+    it.is_ascii_alphanumeric() || "/._-[]()@+$~%".contains(it)
 }
 
 fn violation(file: &str, message: String, help: &str) -> Violation {
