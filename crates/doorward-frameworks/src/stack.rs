@@ -3,11 +3,14 @@
 /// Code nested deeper than people nest could exhaust a normal stack.
 const SIZE: usize = 1024 * 1024 * 1024;
 
-/// Runs `work` where deep recursion is safe. `None`: no thread could be started, or the work panicked.
+/// Runs `work` where deep recursion is safe. `None`: no thread could be started.
 pub(crate) fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(SIZE).spawn_scoped(scope, work).ok()?;
-        thread.join().ok()
+        match thread.join() {
+            Ok(done) => Some(done),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     })
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use doorward::diagnostic::{Diagnostic, Location};
 use ignore::WalkBuilder;
@@ -99,18 +101,13 @@ pub(crate) struct Walk {
 pub(crate) fn walk(root: &Path) -> Walk {
     let mut found = Walk::default();
     let mut wanted: Vec<Wanted> = Vec::new();
-    let filter_root = root.to_path_buf();
-    let walker = WalkBuilder::new(root)
-        .follow_links(false)
-        .hidden(false)
-        .require_git(false)
-        .sort_by_file_path(Path::cmp)
-        .filter_entry(move |entry| {
-            let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-            entry.path() == filter_root || !is_folder || !is_foreign(&entry.file_name().to_string_lossy())
-        })
-        .build();
-    for entry in walker {
+    // Whoever reads a pipe that is called like an ignore file waits for ever; such a tree is read without any.
+    let odd = Arc::new(AtomicBool::new(has_odd_ignore_file(root)));
+    let mut entries: Vec<_> = walker(root, &odd).collect();
+    if odd.load(Ordering::Relaxed) {
+        entries = walker(root, &odd).collect();
+    }
+    for entry in entries {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
@@ -148,6 +145,37 @@ pub(crate) fn walk(root: &Path) -> Walk {
         }
     }
     found
+}
+
+/// Lists the tree in path order. It enters no folder with an `odd` ignore file, unless ignore files are not respected
+/// because one was seen before.
+fn walker(root: &Path, odd: &Arc<AtomicBool>) -> ignore::Walk {
+    let (root, odd) = (root.to_path_buf(), Arc::clone(odd));
+    let respects = !odd.load(Ordering::Relaxed);
+    WalkBuilder::new(&root)
+        .follow_links(false)
+        .standard_filters(respects)
+        .hidden(false)
+        .require_git(false)
+        .sort_by_file_path(Path::cmp)
+        .filter_entry(move |entry| {
+            if entry.path() == root || !entry.file_type().is_some_and(|kind| kind.is_dir()) {
+                return true;
+            }
+            if respects && has_odd_ignore_file(entry.path()) {
+                odd.store(true, Ordering::Relaxed);
+                return false;
+            }
+            !is_foreign(&entry.file_name().to_string_lossy())
+        })
+        .build()
+}
+
+/// Whether what says which files to ignore in `folder` is there and can't simply be read.
+fn has_odd_ignore_file(folder: &Path) -> bool {
+    [".gitignore", ".ignore", ".git/info/exclude"]
+        .iter()
+        .any(|name| std::fs::metadata(folder.join(name)).is_ok_and(|it| !it.is_file()))
 }
 
 /// A file to read: a source file of some language, or a manifest.

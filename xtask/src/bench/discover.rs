@@ -30,7 +30,7 @@ pub(super) fn run(repo: &Repo, options: &Options) -> Result<ExitCode> {
     let scratch = repo.root.join("target/bench");
     let root = match &options.tree {
         Some(given) => given.canonicalize().with_context(|| format!("`{}` can't be read", given.display()))?,
-        None => generated(&scratch, FILES)?,
+        None => tree::generated(&scratch, FILES)?,
     };
     let mut rows = tools.on(&root, options)?;
     if options.tree.is_none() {
@@ -63,7 +63,7 @@ impl Tools {
             &[&build[..], &["doorward-frameworks", "--example", "parse_alone"]].concat(),
             &repo.root,
         )?;
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo.root.join("target"), PathBuf::from);
+        let target = super::target(repo);
         let peers = repo.root.join("target/peers");
         let wanted = !options.quick;
         if wanted {
@@ -154,7 +154,7 @@ fn growth(tools: &Tools, scratch: &Path, options: &Options) -> Result<Vec<Row>> 
     let mut rows = Vec::new();
     let mut before: Option<(usize, f64)> = None;
     for files in GROWTH.iter().copied().filter(|it| !options.quick || *it <= 10_000) {
-        let root = generated(scratch, files)?;
+        let root = tree::generated(scratch, files)?;
         let compared = interleaved(&[tools.discover(2)], &root, options.runs.min(3))?;
         let row = tools.row(&format!("{files} files, growth"), &compared, &[], |ours, _| {
             let memory = compared.first().map_or(0.0, |it| it.memory);
@@ -165,20 +165,6 @@ fn growth(tools: &Tools, scratch: &Path, options: &Options) -> Result<Vec<Row>> 
         rows.push(row);
     }
     Ok(rows)
-}
-
-/// The generated tree of this size; written once.
-fn generated(scratch: &Path, files: usize) -> Result<PathBuf> {
-    let root = scratch.join(format!("tree-{files}"));
-    let done = scratch.join(format!("tree-{files}.done"));
-    if !done.is_file() {
-        if root.exists() {
-            std::fs::remove_dir_all(&root)?;
-        }
-        tree::write(&root, files)?;
-        std::fs::write(done, "")?;
-    }
-    Ok(root)
 }
 
 fn install(repo: &Repo, peers: &Path) -> Result<()> {

@@ -8,28 +8,28 @@ use anyhow::{Context, Result};
 
 /// A program to measure, with a name for people.
 #[derive(Debug, Clone)]
-pub(super) struct Program {
-    pub(super) name: &'static str,
-    pub(super) line: Vec<String>,
-    pub(super) env: Vec<(&'static str, String)>,
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    pub(crate) line: Vec<String>,
+    pub(crate) env: Vec<(&'static str, String)>,
 }
 
 /// What its runs were like.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
     /// The median, in seconds.
-    pub(super) seconds: f64,
+    pub(crate) seconds: f64,
     /// The most that any run held, in MiB.
-    pub(super) memory: f64,
+    pub(crate) memory: f64,
 }
 
 /// Runs `programs` in turn, `runs` times, so that what disturbs the machine disturbs all of them.
-pub(super) fn interleaved(programs: &[Program], dir: &Path, runs: usize) -> Result<Vec<Figures>> {
+pub(crate) fn interleaved(programs: &[Program], dir: &Path, runs: usize) -> Result<Vec<Figures>> {
     let mut times = vec![Vec::new(); programs.len()];
     let mut memory = vec![0.0_f64; programs.len()];
     for round in 0..=runs {
         for ((program, times), memory) in programs.iter().zip(&mut times).zip(&mut memory) {
-            let (time, peak) = once(program, dir)?;
+            let (time, peak) = within(program, dir, PATIENCE)?;
             // The first round fills the caches.
             if round > 0 {
                 times.push(time.as_secs_f64());
@@ -40,7 +40,11 @@ pub(super) fn interleaved(programs: &[Program], dir: &Path, runs: usize) -> Resu
     Ok(times.into_iter().zip(memory).map(|(times, memory)| Figures { seconds: median(times), memory }).collect())
 }
 
-fn once(program: &Program, dir: &Path) -> Result<(Duration, f64)> {
+/// Longer than any of these programs may take.
+const PATIENCE: Duration = Duration::from_secs(1_800);
+
+/// Runs a program once, and no longer than `patience`. Returns the time, and the most memory it held in MiB.
+pub(crate) fn within(program: &Program, dir: &Path, patience: Duration) -> Result<(Duration, f64)> {
     let (command, args) = program.line.split_first().context("a program without a name")?;
     let start = Instant::now();
     let mut child = Command::new(command)
@@ -58,6 +62,11 @@ fn once(program: &Program, dir: &Path) -> Result<(Duration, f64)> {
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
+        }
+        if start.elapsed() > patience {
+            child.kill()?;
+            child.wait()?;
+            anyhow::bail!("{} took longer than {patience:?}", program.name);
         }
         peak = peak.max(peak_of(&status));
         std::thread::sleep(wait);

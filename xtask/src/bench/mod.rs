@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: compares our speed with others'.
 
 mod discover;
-mod measure;
+pub(crate) mod measure;
 pub(crate) mod tree;
 
 use std::path::PathBuf;
@@ -39,6 +39,11 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// Where programs are built.
+pub(crate) fn target(repo: &Repo) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo.root.join("target"), PathBuf::from)
 }
 
 pub(crate) fn bench(repo: &Repo, args: &[String]) -> Result<ExitCode> {

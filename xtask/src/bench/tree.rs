@@ -2,16 +2,30 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 /// How many files a package has; the last one may have fewer.
 const PACKAGE: usize = 500;
 
+/// The generated tree of this size; written once.
+pub(crate) fn generated(scratch: &Path, files: usize) -> Result<PathBuf> {
+    let root = scratch.join(format!("tree-{files}"));
+    let done = scratch.join(format!("tree-{files}.done"));
+    if !done.is_file() {
+        if root.exists() {
+            fs::remove_dir_all(&root)?;
+        }
+        write(&root, files)?;
+        fs::write(done, "")?;
+    }
+    Ok(root)
+}
+
 /// Writes a workspace of Express servers with `files` TypeScript files under `root`: in each package a server, a
 /// router in every 20 files, and code that routers use.
-pub(crate) fn write(root: &Path, files: usize) -> Result<()> {
+fn write(root: &Path, files: usize) -> Result<()> {
     fs::create_dir_all(root)?;
     fs::write(root.join("package.json"), r#"{ "name": "workspace", "private": true, "workspaces": ["packages/*"] }"#)?;
     for (package, first) in (0..files).step_by(PACKAGE).enumerate() {

@@ -20,7 +20,8 @@ impl Tracked {
     pub(crate) fn below(root: &Path) -> Option<Self> {
         let (work_tree, git) = root.ancestors().find_map(|it| Some((it, git_folder(it)?)))?;
         let index = git.join("index");
-        if std::fs::metadata(&index).ok()?.len() > MAX_INDEX {
+        let meta = std::fs::metadata(&index).ok()?;
+        if !meta.is_file() || meta.len() > MAX_INDEX {
             return None;
         }
         let prefix = crate::walk::relative(work_tree, root);

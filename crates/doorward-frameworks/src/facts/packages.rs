@@ -145,7 +145,7 @@ fn installed(root: &Path, manifest: &Manifest, name: &str) -> Option<(String, St
     match manifest.ecosystem {
         Ecosystem::Npm => ancestors(&manifest.folder).find_map(|folder| {
             let path = root.join(folder).join("node_modules").join(name).join("package.json");
-            let json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).ok()?).ok()?;
+            let json: serde_json::Value = serde_json::from_str(&crate::walk::read_text(&path).ok()?).ok()?;
             Some((printable(json.get("version")?.as_str()?), printable(&relative(root, &path))))
         }),
         Ecosystem::PyPi => ancestors(&manifest.folder).find_map(|folder| {

@@ -40,7 +40,7 @@ impl Reader<'_> {
             return;
         }
         let Some(config) =
-            std::fs::read_to_string(&path).ok().and_then(|it| serde_json::from_str(&json::plain(&it)).ok())
+            crate::walk::read_text(&path).ok().and_then(|it| serde_json::from_str(&json::plain(&it)).ok())
         else {
             return;
         };

@@ -67,7 +67,7 @@ impl Aliases {
 }
 
 fn read(root: &Path, file: &Path, depth: usize) -> Vec<Alias> {
-    let text = std::fs::read_to_string(file).ok().filter(|it| it.len() <= 256 * 1024 && depth < MAX_EXTENDS);
+    let text = crate::walk::read_text(file).ok().filter(|it| it.len() <= 256 * 1024 && depth < MAX_EXTENDS);
     let (Some(text), Some(folder)) = (text, file.parent()) else { return Vec::new() };
     // Comments and trailing commas are allowed, as in JavaScript.
     let module = lower::parse("tsconfig.js", Arc::from(format!("({})", text.trim_start_matches('\u{feff}'))));

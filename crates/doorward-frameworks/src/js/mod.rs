@@ -8,6 +8,7 @@ pub(crate) mod aliases;
 pub(crate) mod ask;
 pub(crate) mod chain;
 pub(crate) mod eval;
+mod files;
 pub(crate) mod flow;
 pub(crate) mod guards;
 pub(crate) mod ir;

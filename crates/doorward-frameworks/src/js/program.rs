@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use oxc_resolver::{ResolveOptions, Resolver, TsconfigDiscovery};
+use oxc_resolver::{ResolveOptions, ResolverGeneric, TsconfigDiscovery};
 use rayon::prelude::*;
 
 use super::aliases::Aliases;
+use super::files::Files;
 use super::ir::Module;
 use super::lower;
 use crate::stack;
@@ -19,9 +20,9 @@ pub(crate) struct Program {
     root: PathBuf,
     modules: RefCell<Vec<Arc<Module>>>,
     by_path: RefCell<HashMap<PathBuf, usize>>,
-    resolver: Resolver,
+    resolver: ResolverGeneric<Files>,
     /// Where the resolver gives up on a broken configuration: the same without one, and what can be read of it.
-    plain: Resolver,
+    plain: ResolverGeneric<Files>,
     aliases: Aliases,
     /// What names led to, by the folder of the module that says them.
     resolved: RefCell<HashMap<(PathBuf, String), Target>>,
@@ -63,8 +64,8 @@ impl Program {
             root: root.to_path_buf(),
             modules: RefCell::new(parsed.into_iter().map(|(_, module)| module).collect()),
             by_path: RefCell::new(by_path),
-            resolver: Resolver::new(options()),
-            plain: Resolver::new(ResolveOptions { tsconfig: None, ..options() }),
+            resolver: ResolverGeneric::new(options()),
+            plain: ResolverGeneric::new(ResolveOptions { tsconfig: None, ..options() }),
             aliases: Aliases::default(),
             resolved: RefCell::default(),
             workspace,
