@@ -207,7 +207,7 @@ fn what_may_not_be_read_is_told_of() {
         write(root, "locked/a.js", SERVER);
         write(root, "closed.js", SERVER);
         for name in ["locked", "closed.js"] {
-            fs::set_permissions(root.join(name), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(root.join(name), fs::Permissions::from_mode(0o000)).unwrap();
         }
         // Whoever may read everything has nothing to test here.
         if fs::read(root.join("closed.js")).is_ok() {
