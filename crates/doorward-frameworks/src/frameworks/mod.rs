@@ -1,5 +1,6 @@
 //! The frameworks doorward knows.
 
+mod actix;
 mod axum;
 mod express;
 mod fastapi;
@@ -90,6 +91,7 @@ pub fn runs_on_node(id: &str) -> bool {
 
 /// Every framework doorward knows, in alphabetical order.
 pub(crate) static ALL: &[&Framework] = &[
+    &actix::FRAMEWORK,
     &axum::FRAMEWORK,
     &express::FRAMEWORK,
     &fastapi::FRAMEWORK,

@@ -635,7 +635,12 @@ impl Reader<'_> {
 
     fn is_value(&self, expr: &Expr) -> bool {
         match &expr.kind {
-            ExprKind::Call(callee, _) => !matches!(&callee.kind, ExprKind::Path(it) if it.last() == "Err"),
+            ExprKind::Call(callee, args) => match &callee.kind {
+                ExprKind::Path(path) if matches!(path.last(), "Err" | "err") => false,
+                // `ready(Err(…))`
+                ExprKind::Path(path) if path.last() == "ready" => args.iter().all(|it| self.is_value(it)),
+                _ => true,
+            },
             ExprKind::Method(..) | ExprKind::Struct(..) | ExprKind::Path(_) | ExprKind::Try(_) => true,
             ExprKind::Bool(is) => *is,
             _ => false,

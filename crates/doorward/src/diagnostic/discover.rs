@@ -328,6 +328,10 @@ codes! {
     "A handler is registered by its own attribute or by the type of its parameter, and no path can be read there. Its \
      routes are missing from the inventory. Write the path in the attribute, as a literal."
 
+    "DW2261" Info "a handler that carries a path is never registered"
+    "An attribute such as `#[get(\"/orders\")]` gives a handler its path, but it answers only where an application, a scope or \
+     a configuration is given the handler. Nothing does so as far as can be seen, so it is not listed."
+
     "DW2301" Critical "a Clerk secret is in a file that is shared"
     "The file is tracked by git, or nothing keeps it from being committed, and it holds a secret of Clerk's. Whoever gets \
      the repository, a copy of it or an image built from it can act as your backend. Replace the secret in Clerk's \

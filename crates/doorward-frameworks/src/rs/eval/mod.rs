@@ -456,6 +456,21 @@ impl<'p> Eval<'p> {
         Value::Term(term)
     }
 
+    /// Begins anew with counting steps, for what a framework asks to follow after the starts.
+    pub(crate) fn refresh(&mut self) {
+        self.steps = 0;
+        self.total = 0;
+    }
+
+    /// Calls a value with arguments, where the conditions of `branch` hold.
+    pub(crate) fn apply_under(&mut self, value: &Value, args: &[Value], branch: &Branch) -> Value {
+        self.steps = 0;
+        self.branch = branch.to_vec();
+        let value = self.apply(value, args);
+        self.branch.clear();
+        value
+    }
+
     /// Calls a value with arguments.
     pub(crate) fn apply(&mut self, value: &Value, args: &[Value]) -> Value {
         match value {
