@@ -39,16 +39,14 @@ pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
 
 /// Text from outside, made safe for a terminal: control characters are shown, secrets are not.
 pub(crate) fn clean(text: &str) -> String {
-    let shown: String = text
-        .chars()
-        .map(|c| {
-            if (c.is_control() && c != '\n' && c != '\t') || is_bidi(c) {
-                c.escape_unicode().to_string()
-            } else {
-                c.to_string()
-            }
-        })
-        .collect();
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if (c.is_control() && c != '\n' && c != '\t') || is_bidi(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
     secret::redact(&shown)
 }
 

@@ -161,21 +161,30 @@ struct Reading {
 impl Reading {
     /// Asks each framework of `language` to read the packages that use it.
     fn read(&mut self, language: &dyn Language, options: &DiscoverOptions, survey: &Survey) {
-        let mut mounted = BTreeSet::new();
-        let mut loose: Vec<(Place, Diagnostic)> = Vec::new();
-        for framework in frameworks::ALL {
-            if options.framework.as_deref().is_some_and(|wanted| wanted != framework.id) {
-                continue;
-            }
-            let mut read_by_others: BTreeSet<usize> = BTreeSet::new();
-            let mut results: Vec<(Package, Found)> = Vec::new();
+        let wanted = frameworks::ALL
+            .iter()
+            .copied()
+            .filter(|it| options.framework.as_deref().is_none_or(|wanted| wanted == it.id));
+        let mut jobs: Vec<(&Framework, Package)> = Vec::new();
+        for framework in wanted.clone() {
+            let main = framework.packages.first().copied().unwrap_or_default();
             for mut package in language.packages(framework) {
-                let main = framework.packages.first().copied().unwrap_or_default();
                 // The lock file knows better than the range, and decides how paths are read.
                 if let Some(version) = survey.version(&package.root, framework.engine.ecosystem(), main) {
                     package.version = Some(version.to_owned());
                 }
-                let Some(mut found) = language.discover(framework, &package) else { continue };
+                jobs.push((framework, package));
+            }
+        }
+        let mut done = language.discover_all(&jobs);
+        let mut mounted = BTreeSet::new();
+        let mut loose: Vec<(Place, Diagnostic)> = Vec::new();
+        let mut jobs = jobs.into_iter().zip(done.drain(..)).peekable();
+        for framework in wanted {
+            let mut read_by_others: BTreeSet<usize> = BTreeSet::new();
+            let mut results: Vec<(Package, Found)> = Vec::new();
+            while let Some(((_, package), found)) = jobs.next_if(|((it, _), _)| it.id == framework.id) {
+                let Some(mut found) = found else { continue };
                 self.found_any = true;
                 for (root, further) in std::mem::take(&mut found.further) {
                     let version = package.version.clone();
@@ -262,6 +271,10 @@ pub(crate) trait Language {
     fn packages(&self, framework: &Framework) -> Vec<Package>;
     /// What `framework` reads from `package`; `None` if it is written in another language.
     fn discover(&self, framework: &Framework, package: &Package) -> Option<Found>;
+    /// The same for several packages, in this order.
+    fn discover_all(&self, jobs: &[(&Framework, Package)]) -> Vec<Option<Found>> {
+        jobs.iter().map(|(framework, package)| self.discover(framework, package)).collect()
+    }
     /// What the package in the folder `root` is called.
     fn app_name(&self, root: &str) -> String;
     /// Adds the files that were read.

@@ -97,6 +97,16 @@ pub(crate) struct Walk {
     pub(crate) skipped: Vec<Diagnostic>,
 }
 
+impl Walk {
+    /// The text of the source file at `path`.
+    pub(crate) fn text(&self, path: &Path) -> Option<&str> {
+        self.sources.values().find_map(|all| {
+            let at = all.binary_search_by(|(other, _)| other.as_path().cmp(path)).ok()?;
+            all.get(at).map(|(_, text)| text.as_str())
+        })
+    }
+}
+
 /// Walks `root`, respecting ignore files. Symbolic links are not followed, so loops can't happen.
 pub(crate) fn walk(root: &Path) -> Walk {
     let mut found = Walk::default();
@@ -230,6 +240,9 @@ pub(crate) fn relative(root: &Path, path: &Path) -> String {
 
 /// Control characters made visible, so that no report can be corrupted by a name.
 pub(crate) fn printable(text: &str) -> String {
+    if !text.contains(char::is_control) {
+        return text.to_owned();
+    }
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
@@ -310,6 +323,9 @@ fn is_minified(text: &str) -> bool {
 /// A parser that recurses, as they all do, needs stack for every level. People stay far below this.
 fn is_nested_too_deeply(text: &str) -> bool {
     const LIMIT: usize = 5_000;
+    if text.len() <= LIMIT {
+        return false;
+    }
     let (mut depth, mut run, mut previous) = (0_usize, 0_usize, b' ');
     for byte in text.bytes() {
         match byte {

@@ -104,7 +104,7 @@ fn search(root: &Path, walked: &Walk) -> Survey {
     all.retain(|(file, _)| !file.rsplit_once('.').is_some_and(|(_, it)| BINARY.contains(&it)));
     let read: Vec<Result<FileSeen, Box<Diagnostic>>> = all
         .into_par_iter()
-        .map_init(Vec::new, |buffer, (file, standing)| read_one(&scanner, root, file, standing, buffer))
+        .map_init(Vec::new, |buffer, (file, standing)| read_one(&scanner, root, walked, file, standing, buffer))
         .collect();
     let mut survey = Survey::default();
     for one in read {
@@ -123,6 +123,7 @@ fn search(root: &Path, walked: &Walk) -> Survey {
 fn read_one(
     scanner: &Scanner,
     root: &Path,
+    walked: &Walk,
     file: String,
     standing: Standing,
     buffer: &mut Vec<u8>,
@@ -134,10 +135,14 @@ fn read_one(
         Box::new(finding)
     };
     let path = root.join(&file);
-    if std::fs::metadata(&path).is_ok_and(|it| it.len() > scan::MAX_BYTES) {
-        return Err(unread("it is larger than 1 GB"));
-    }
-    let seen = scanner.file(&path, buffer).map_err(|error| unread(&error.to_string()))?;
+    let seen = match walked.text(&path) {
+        Some(text) => scanner.text(&path, text, buffer),
+        None if std::fs::metadata(&path).is_ok_and(|it| it.len() > scan::MAX_BYTES) => {
+            return Err(unread("it is larger than 1 GB"));
+        }
+        None => scanner.file(&path, buffer),
+    };
+    let seen = seen.map_err(|error| unread(&error.to_string()))?;
     let kind = file_kind(file.rsplit('/').next().unwrap_or(&file));
     Ok(FileSeen { kind, standing, seen, file })
 }

@@ -75,9 +75,17 @@ impl Scanner {
 
     /// Everything in the file. Binary files hold nothing.
     pub(super) fn file(&self, path: &Path, buffer: &mut Vec<u8>) -> io::Result<Vec<Seen>> {
-        let file = File::open(path)?;
+        self.named(path, File::open(path)?, buffer)
+    }
+
+    /// Everything in a file that was read already.
+    pub(super) fn text(&self, path: &Path, text: &str, buffer: &mut Vec<u8>) -> io::Result<Vec<Seen>> {
+        self.named(path, text.as_bytes(), buffer)
+    }
+
+    fn named(&self, path: &Path, content: impl Read, buffer: &mut Vec<u8>) -> io::Result<Vec<Seen>> {
         let kind = file_kind(&path.file_name().unwrap_or_default().to_string_lossy());
-        self.read(file, kind, path.extension().is_some_and(|it| it == "py"), buffer)
+        self.read(content, kind, path.extension().is_some_and(|it| it == "py"), buffer)
     }
 
     fn read(&self, mut from: impl Read, kind: FileKind, python: bool, buffer: &mut Vec<u8>) -> io::Result<Vec<Seen>> {

@@ -3,11 +3,9 @@
 //! The resolver knows them too, but gives up on everything where a configuration extends one of a package that is not
 //! installed. Here, what can be read counts.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::ir::{Expr, ExprKind, Key, Prop, StmtKind};
 use super::lower;
@@ -18,7 +16,7 @@ const MAX_EXTENDS: usize = 8;
 /// The mappings in force, by folder.
 #[derive(Default)]
 pub(crate) struct Aliases {
-    known: RefCell<HashMap<PathBuf, Rc<Vec<Alias>>>>,
+    known: RwLock<HashMap<PathBuf, Arc<Vec<Alias>>>>,
 }
 
 /// `"@/*": ["./src/*"]`, or the base folder of all names (an empty pattern).
@@ -49,19 +47,19 @@ impl Aliases {
         found
     }
 
-    fn of(&self, root: &Path, folder: &Path) -> Rc<Vec<Alias>> {
-        if let Some(known) = self.known.borrow().get(folder) {
-            return Rc::clone(known);
+    fn of(&self, root: &Path, folder: &Path) -> Arc<Vec<Alias>> {
+        if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(folder) {
+            return Arc::clone(known);
         }
         let own = ["tsconfig.json", "jsconfig.json"].iter().map(|name| folder.join(name)).find(|it| it.is_file());
         let all = match own {
-            Some(file) => Rc::new(read(root, &file, 0)),
+            Some(file) => Arc::new(read(root, &file, 0)),
             None => match folder.parent().filter(|_| folder != root && folder.starts_with(root)) {
                 Some(parent) => self.of(root, parent),
-                None => Rc::default(),
+                None => Arc::default(),
             },
         };
-        self.known.borrow_mut().insert(folder.to_path_buf(), Rc::clone(&all));
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(folder.to_path_buf(), Arc::clone(&all));
         all
     }
 }

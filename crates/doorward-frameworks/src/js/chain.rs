@@ -96,7 +96,7 @@ pub(crate) fn shown(value: &Value, text: &str) -> String {
 }
 
 pub(crate) fn text(program: &Program, place: Place) -> String {
-    program.module(place.module).text.get(place.span.range()).unwrap_or_default().to_owned()
+    program.text(place.module).get(place.span.range()).unwrap_or_default().to_owned()
 }
 
 /// One part of how a route came to be.

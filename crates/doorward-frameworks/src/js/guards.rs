@@ -113,7 +113,7 @@ pub(crate) fn judge<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Valu
     match value {
         Value::External(external) => external_verdict(external, text),
         Value::Function(closure) => {
-            let file = program.module(closure.module).file.clone();
+            let file = program.file(closure.module).to_string();
             let mut body = Body::default();
             scan(eval, closure, &mut body, &mut HashSet::new(), 0);
             let sends_away = body.redirects && body.continues;

@@ -5,11 +5,25 @@ use std::sync::Arc;
 use super::types::{Declared, Type};
 pub(crate) use crate::source::Span;
 
+/// What is kept of every file: enough to find it, and to tell whether it is worth reading in full.
+#[derive(Debug, Default)]
+pub(crate) struct Outline {
+    /// Relative to the tree, with `/`.
+    pub(crate) file: Arc<str>,
+    pub(crate) text: Arc<str>,
+    /// Every module named by an import, a re-export or a literal `require`, in order.
+    pub(crate) sources: Vec<String>,
+    /// Whether it has to do with a server, whatever it leads to.
+    pub(crate) seed: bool,
+    /// The first syntax error: where, and what the parser says.
+    pub(crate) error: Option<(usize, String)>,
+}
+
 /// One source file.
 #[derive(Debug, Default)]
 pub(crate) struct Module {
     /// Relative to the tree, with `/`.
-    pub(crate) file: String,
+    pub(crate) file: Arc<str>,
     pub(crate) text: Arc<str>,
     pub(crate) esm: bool,
     pub(crate) typescript: bool,

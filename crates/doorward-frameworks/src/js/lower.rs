@@ -10,20 +10,68 @@ use oxc_span::{GetSpan, SourceType};
 use oxc_syntax::operator::{AssignmentOperator, BinaryOperator, LogicalOperator, UnaryOperator};
 
 use super::ir::{
-    AssignOp, Class, Export, Expr, ExprKind, Field, Function, Import, Imported, Item, Key, Method, Module, Param,
-    Pattern, Prop, Span, Stmt, StmtKind,
+    AssignOp, Class, Export, Expr, ExprKind, Field, Function, Import, Imported, Item, Key, Method, Module, Outline,
+    Param, Pattern, Prop, Span, Stmt, StmtKind,
 };
-use super::types;
+use super::{reach, types};
 
 /// The local name under which a default export is kept.
 pub(crate) const DEFAULT: &str = "default";
 
 /// Parses one file. A syntax error leaves an empty body and is kept in the module.
 pub(crate) fn parse(file: &str, text: Arc<str>) -> Module {
-    let first = parse_as(file, &text, source_type(file));
+    read(&Arc::from(file), &text, |program, module| {
+        Lower { module, depth: 0 }.program(program);
+    })
+}
+
+/// All of a file.
+pub(crate) fn whole(outline: &Outline) -> Module {
+    read(&outline.file, &outline.text, |program, module| {
+        Lower { module, depth: 0 }.program(program);
+    })
+}
+
+/// The outline of a file, and all of it if it is a seed: it is parsed anyway.
+pub(crate) fn outline(file: &str, text: Arc<str>) -> (Outline, Option<Module>) {
+    let (mut is_whole, mut seed) = (false, false);
+    let module = read(&Arc::from(file), &text, |program, module| {
+        // `require` and `import()` may stand anywhere, and only a look at everything finds them.
+        let may_be_inside = ["require", "import("].iter().any(|it| reach::holds(&module.text, it));
+        if !may_be_inside {
+            module.sources = program.body.iter().filter_map(static_source).map(str::to_owned).collect();
+            seed = reach::is_seed(&module.sources, &module.text);
+        }
+        is_whole = may_be_inside || seed;
+        if is_whole {
+            module.sources.clear();
+            Lower { module, depth: 0 }.program(program);
+        }
+        if may_be_inside {
+            seed = reach::is_seed(&module.sources, &module.text);
+        }
+    });
+    let (file, text) = (Arc::clone(&module.file), Arc::clone(&module.text));
+    let outline = Outline { file, text, sources: module.sources.clone(), seed, error: module.error.clone() };
+    (outline, (is_whole && seed).then_some(module))
+}
+
+/// The module that a statement at the top imports or re-exports, unless only types need it.
+fn static_source<'a>(statement: &ast::Statement<'a>) -> Option<&'a str> {
+    Some(match statement {
+        ast::Statement::ImportDeclaration(it) if !it.import_kind.is_type() => it.source.value.as_str(),
+        ast::Statement::ExportAllDeclaration(it) => it.source.value.as_str(),
+        ast::Statement::ExportFromDeclaration(it) if !it.export_kind.is_type() => it.source.value.as_str(),
+        _ => return None,
+    })
+}
+
+/// Parses one file, as the language it seems to be.
+fn read(file: &Arc<str>, text: &Arc<str>, mut take: impl FnMut(&ast::Program, &mut Module)) -> Module {
+    let first = parse_as(file, text, source_type(file), &mut take);
     if first.error.is_some() && file.ends_with(".js") {
         // Flow's annotations read like TypeScript's, most of the time.
-        let second = parse_as(file, &text, SourceType::tsx());
+        let second = parse_as(file, text, SourceType::tsx(), &mut take);
         if second.error.is_none() {
             return Module { typescript: false, ..second };
         }
@@ -37,11 +85,16 @@ pub(crate) fn parse_alone(path: &Path, text: &str) {
     Parser::new(&allocator, text, source_type(&path.to_string_lossy())).parse();
 }
 
-fn parse_as(file: &str, text: &Arc<str>, source_type: SourceType) -> Module {
+fn parse_as(
+    file: &Arc<str>,
+    text: &Arc<str>,
+    source_type: SourceType,
+    take: &mut impl FnMut(&ast::Program, &mut Module),
+) -> Module {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, text, source_type).parse();
     let mut module = Module {
-        file: file.to_owned(),
+        file: Arc::clone(file),
         text: Arc::clone(text),
         typescript: source_type.is_typescript(),
         ..Module::default()
@@ -53,7 +106,7 @@ fn parse_as(file: &str, text: &Arc<str>, source_type: SourceType) -> Module {
         module.error = Some((offset, message));
         return module;
     }
-    Lower { module: &mut module, depth: 0 }.program(&parsed.program);
+    take(&parsed.program, &mut module);
     module
 }
 

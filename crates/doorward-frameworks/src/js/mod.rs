@@ -16,6 +16,7 @@ pub(crate) mod lower;
 pub(crate) mod packages;
 pub(crate) mod pattern;
 pub(crate) mod program;
+mod reach;
 pub(crate) mod shapes;
 pub(crate) mod stranger;
 #[expect(dead_code, reason = "types are for frameworks that come next")]

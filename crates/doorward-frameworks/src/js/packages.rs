@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use doorward::diagnostic::{Diagnostic, Location};
+use rayon::prelude::*;
 
 use super::eval::Problem;
-use super::ir::Module;
+use super::ir::{Module, Outline};
 use super::program::Program;
 use crate::frameworks::{Engine, Framework};
 use crate::model::{AppSource, SourceFile};
 use crate::project::{DiscoverError, Found, Language, Package};
 use crate::source::Place;
+use crate::stack;
 use crate::walk::{self, printable};
 
 /// The manifest of a package.
@@ -44,9 +46,7 @@ impl JavaScript {
             .filter_map(|it| Some((it.json.get("name")?.as_str()?.to_owned(), it.folder.clone())))
             .collect();
         let program = Program::parse(root, sources, workspace).map_err(|_| DiscoverError::NoThread)?;
-        for at in 0..program.count() {
-            unresolved.extend(syntax_error(&program.module(at)));
-        }
+        unresolved.extend(program.outlines().filter_map(syntax_error));
         let owned = owned(root, &program, &manifests);
         Ok(Self { root: root.to_path_buf(), manifests, program, owned })
     }
@@ -66,6 +66,15 @@ impl Language for JavaScript {
         match framework.engine {
             Engine::JavaScript(discover) => Some(discover(&self.program, package)),
             _ => None,
+        }
+    }
+
+    /// Packages share nothing but the program.
+    fn discover_all(&self, jobs: &[(&Framework, Package)]) -> Vec<Option<Found>> {
+        let one = |(framework, package): &(&Framework, Package)| self.discover(framework, package);
+        match stack::pool() {
+            Ok(pool) if jobs.len() > 1 => pool.install(|| jobs.par_iter().map(one).collect()),
+            _ => jobs.iter().map(one).collect(),
         }
     }
 
@@ -106,7 +115,7 @@ fn read_manifests(root: &Path, read: &[(PathBuf, String)], unresolved: &mut Vec<
     all
 }
 
-fn syntax_error(module: &Module) -> Option<Diagnostic> {
+fn syntax_error(module: &Outline) -> Option<Diagnostic> {
     let (offset, message) = module.error.as_ref()?;
     let file = printable(&module.file);
     Some(
@@ -133,9 +142,8 @@ fn owned(root: &Path, program: &Program, manifests: &[Manifest]) -> Vec<Owned> {
     }
     all.sort_by(|one, two| one.folder.cmp(&two.folder));
     let by_folder: HashMap<PathBuf, usize> = all.iter().enumerate().map(|(at, it)| (it.folder.clone(), at)).collect();
-    for at in 0..program.count() {
-        let module = program.module(at);
-        let file = root.join(&module.file);
+    for (at, module) in program.outlines().enumerate() {
+        let file = root.join(&*module.file);
         let Some(owner) = file.ancestors().skip(1).find_map(|it| by_folder.get(it)) else { continue };
         let Some(owner) = all.get_mut(*owner) else { continue };
         owner.modules.push(at);
@@ -167,11 +175,11 @@ fn packages(root: &Path, program: &Program, manifests: &[Manifest], owned: &[Own
         );
         let mut modules = modules.clone();
         modules.sort_by_cached_key(|at| {
-            let module = program.module(*at);
-            let inside = walk::relative(folder, &root.join(&module.file));
+            let file = program.file(*at);
+            let inside = walk::relative(folder, &root.join(&*file));
             let stem = inside.rsplit_once('.').map_or(inside.as_str(), |(stem, _)| stem).to_owned();
             let rank = starts.iter().position(|it| *it == inside || *it == stem).unwrap_or(usize::MAX);
-            (rank, module.file.clone())
+            (rank, file)
         });
         all.push(Package {
             root: walk::relative(root, folder),
@@ -285,7 +293,7 @@ fn fill_files(program: &Program, package: &Package, read: &BTreeSet<usize>, sour
             _ => String::new(),
         };
         source.files.insert(
-            module.file.clone(),
+            module.file.to_string(),
             SourceFile {
                 text: module.text.to_string(),
                 esm,
@@ -300,8 +308,7 @@ fn fill_files(program: &Program, package: &Package, read: &BTreeSet<usize>, sour
 
 /// The place of `place` in text.
 pub(crate) fn location(program: &Program, place: Place) -> Location {
-    let module = program.module(place.module);
-    Location::of_offset(printable(&module.file), &module.text, place.span.start)
+    Location::of_offset(printable(&program.file(place.module)), &program.text(place.module), place.span.start)
 }
 
 /// What the evaluation could not know, for people.

@@ -1,33 +1,56 @@
 //! The modules of a tree and how they find each other.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use oxc_resolver::{ResolveOptions, ResolverGeneric, TsconfigDiscovery};
 use rayon::prelude::*;
 
 use super::aliases::Aliases;
 use super::files::Files;
-use super::ir::Module;
+use super::ir::{Module, Outline};
 use super::lower;
+use super::reach;
 use crate::stack;
 use crate::walk;
 
-/// Every module read so far. Files that only an import leads to are read on demand.
+/// Every module of a tree, in outline; each is read in full when something is asked of it. Files that only an import
+/// leads to are read on demand.
 pub(crate) struct Program {
     root: PathBuf,
-    modules: RefCell<Vec<Arc<Module>>>,
-    by_path: RefCell<HashMap<PathBuf, usize>>,
+    files: Vec<File>,
+    by_path: HashMap<PathBuf, usize>,
+    /// Files that were not among the sources. Their numbers go on where those of `files` end.
+    late: RwLock<Late>,
+    /// Whether a module may have to do with a server, for each of `files`.
+    matters: Vec<bool>,
     resolver: ResolverGeneric<Files>,
     /// Where the resolver gives up on a broken configuration: the same without one, and what can be read of it.
     plain: ResolverGeneric<Files>,
     aliases: Aliases,
     /// What names led to, by the folder of the module that says them.
-    resolved: RefCell<HashMap<(PathBuf, String), Target>>,
+    resolved: RwLock<HashMap<PathBuf, HashMap<String, Target>>>,
     /// Packages of the tree itself, by name.
     workspace: HashMap<String, PathBuf>,
+}
+
+/// One file: its outline, and all of it once that was asked for. Most of a large tree never is.
+struct File {
+    outline: Outline,
+    module: OnceLock<Arc<Module>>,
+}
+
+impl File {
+    fn module(&self) -> Arc<Module> {
+        Arc::clone(self.module.get_or_init(|| Arc::new(lower::whole(&self.outline))))
+    }
+}
+
+#[derive(Default)]
+struct Late {
+    files: Vec<Arc<File>>,
+    by_path: HashMap<PathBuf, usize>,
 }
 
 /// What an import leads to.
@@ -50,57 +73,102 @@ impl Program {
         sources: Vec<(PathBuf, String)>,
         workspace: HashMap<String, PathBuf>,
     ) -> Result<Self, rayon::ThreadPoolBuildError> {
-        let parsed: Vec<(PathBuf, Arc<Module>)> = stack::pool()?.install(|| {
+        let parsed: Vec<(PathBuf, File)> = stack::pool()?.install(|| {
             sources
                 .into_par_iter()
                 .map(|(path, text)| {
-                    let module = lower::parse(&walk::relative(root, &path), Arc::from(text));
-                    (path, Arc::new(module))
+                    let (outline, module) = lower::outline(&walk::relative(root, &path), Arc::from(text));
+                    (path, File { outline, module: module.map(Arc::new).map(OnceLock::from).unwrap_or_default() })
                 })
                 .collect()
         });
         let by_path = parsed.iter().enumerate().map(|(at, (path, _))| (path.clone(), at)).collect();
+        let files: Vec<File> = parsed.into_iter().map(|(_, file)| file).collect();
+        let folders: Vec<(String, String)> =
+            workspace.iter().map(|(name, folder)| (name.clone(), walk::relative(root, folder))).collect();
+        let outlines: Vec<&Outline> = files.iter().map(|it| &it.outline).collect();
+        let matters = reach::matters(&outlines, &folders);
         Ok(Self {
             root: root.to_path_buf(),
-            modules: RefCell::new(parsed.into_iter().map(|(_, module)| module).collect()),
-            by_path: RefCell::new(by_path),
+            files,
+            by_path,
+            late: RwLock::default(),
+            matters,
             resolver: ResolverGeneric::new(options()),
             plain: ResolverGeneric::new(ResolveOptions { tsconfig: None, ..options() }),
             aliases: Aliases::default(),
-            resolved: RefCell::default(),
+            resolved: RwLock::default(),
             workspace,
         })
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.modules.borrow().len()
+    /// The outlines of the tree's modules, by number.
+    pub(crate) fn outlines(&self) -> impl Iterator<Item = &Outline> {
+        self.files.iter().map(|it| &it.outline)
     }
 
+    /// Whether the module may have to do with a server: it uses packages that do, seems to register routes, or leads
+    /// to a module of which that is true. The others are read when something of theirs is looked at.
+    pub(crate) fn matters(&self, at: usize) -> bool {
+        self.matters.get(at).copied().unwrap_or(true)
+    }
+
+    /// The file of a module, relative to the tree.
+    pub(crate) fn file(&self, at: usize) -> Arc<str> {
+        match self.files.get(at) {
+            Some(file) => Arc::clone(&file.outline.file),
+            None => self.late(at).map(|it| Arc::clone(&it.outline.file)).unwrap_or_default(),
+        }
+    }
+
+    /// The text of a module.
+    pub(crate) fn text(&self, at: usize) -> Arc<str> {
+        match self.files.get(at) {
+            Some(file) => Arc::clone(&file.outline.text),
+            None => self.late(at).map(|it| Arc::clone(&it.outline.text)).unwrap_or_default(),
+        }
+    }
+
+    /// What a module imports, re-exports and requires, as it is written.
+    pub(crate) fn sources(&self, at: usize) -> &[String] {
+        self.files.get(at).map(|it| it.outline.sources.as_slice()).unwrap_or_default()
+    }
+
+    /// All of a module.
     pub(crate) fn module(&self, at: usize) -> Arc<Module> {
-        self.modules.borrow().get(at).cloned().unwrap_or_default()
+        match self.files.get(at) {
+            Some(file) => file.module(),
+            None => self.late(at).map(|it| it.module()).unwrap_or_default(),
+        }
+    }
+
+    fn late(&self, at: usize) -> Option<Arc<File>> {
+        let late = self.late.read().unwrap_or_else(PoisonError::into_inner);
+        late.files.get(at.checked_sub(self.files.len())?).cloned()
     }
 
     /// Where `source`, named in module `from`, leads.
     pub(crate) fn resolve(&self, from: usize, source: &str) -> Target {
-        let file = self.root.join(&self.module(from).file);
-        let key = (file.parent().map(Path::to_path_buf).unwrap_or_default(), source.to_owned());
-        if let Some(known) = self.resolved.borrow().get(&key) {
-            return known.clone();
+        let file = self.root.join(&*self.file(from));
+        let folder = file.parent().unwrap_or(&self.root);
+        let known = |all: &HashMap<PathBuf, HashMap<String, Target>>| all.get(folder)?.get(source).cloned();
+        if let Some(known) = known(&self.resolved.read().unwrap_or_else(PoisonError::into_inner)) {
+            return known;
         }
-        let target = self.resolve_anew(from, source);
-        self.resolved.borrow_mut().insert(key, target.clone());
+        let target = self.resolve_anew(&file, source);
+        let mut resolved = self.resolved.write().unwrap_or_else(PoisonError::into_inner);
+        resolved.entry(folder.to_path_buf()).or_default().insert(source.to_owned(), target.clone());
         target
     }
 
-    fn resolve_anew(&self, from: usize, source: &str) -> Target {
-        let file = self.root.join(&self.module(from).file);
+    fn resolve_anew(&self, file: &Path, source: &str) -> Target {
         let relative = source.starts_with('.') || source.starts_with('/');
         if source.starts_with("node:") {
             return Target::Package;
         }
-        match self.resolver.resolve_file(&file, source) {
+        match self.resolver.resolve_file(file, source) {
             Ok(found) => self.target(&found.into_path_buf()),
-            Err(_) => match self.without_configuration(&file, source) {
+            Err(_) => match self.without_configuration(file, source) {
                 Some(target) => target,
                 None if relative => Target::Missing,
                 None => self.in_workspace(source),
@@ -149,26 +217,30 @@ impl Program {
     }
 
     fn load(&self, path: &Path) -> Option<usize> {
-        if let Some(at) = self.by_path.borrow().get(path) {
+        if let Some(at) = self.by_path.get(path) {
+            return Some(*at);
+        }
+        if let Some(at) = self.late.read().unwrap_or_else(PoisonError::into_inner).by_path.get(path) {
             return Some(*at);
         }
         let text = walk::read_text(path).ok()?;
-        let module = lower::parse(&walk::relative(&self.root, path), Arc::from(text));
-        let mut modules = self.modules.borrow_mut();
-        modules.push(Arc::new(module));
-        let at = modules.len() - 1;
-        self.by_path.borrow_mut().insert(path.to_path_buf(), at);
+        let (outline, _) = lower::outline(&walk::relative(&self.root, path), Arc::from(text));
+        let mut late = self.late.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = late.by_path.get(path) {
+            return Some(*at);
+        }
+        let at = self.files.len() + late.files.len();
+        late.files.push(Arc::new(File { outline, module: OnceLock::new() }));
+        late.by_path.insert(path.to_path_buf(), at);
         Some(at)
     }
 
     /// The modules directly in `folder` (relative to the tree), with their file names.
     pub(crate) fn listing(&self, folder: &str) -> Vec<String> {
         let mut names: Vec<String> = self
-            .modules
-            .borrow()
-            .iter()
-            .filter_map(|module| {
-                let (dir, name) = module.file.rsplit_once('/').unwrap_or((".", &module.file));
+            .outlines()
+            .filter_map(|it| {
+                let (dir, name) = it.file.rsplit_once('/').unwrap_or((".", &it.file));
                 (dir == folder).then(|| name.to_owned())
             })
             .collect();

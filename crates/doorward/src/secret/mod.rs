@@ -69,8 +69,11 @@ const SHAPES: &[Shape] = &[
     Shape { prefix: "eyJ", least: 20, kind: KeyKind::Token, live: None },
 ];
 
+/// No secret is shorter. Texts are long, and nearly all of their words are not worth a second look.
+const SHORTEST: usize = 20;
+
 fn is_secret_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "+/=_-.".contains(c)
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-' | '.')
 }
 
 /// What kind of secret a text holds, if any.
@@ -146,16 +149,31 @@ fn kind_of_word(word: &str) -> Option<&'static str> {
         .map(|shape| shape.kind.name())
 }
 
-/// Every run of characters that keys are made of, from each place inside it where a key could begin: at its start, and
-/// after `=`, `/`, `-`, `.`, `+` and `_`. A key that was found swallows the rest of its run.
-fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+/// Every run of characters that keys are made of and that is long enough for one, with its place.
+fn runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut from = 0;
-    text.split(|c: char| !is_secret_char(c)).flat_map(move |run| {
-        let at = from;
-        from += run.len();
-        // The separator's own length, whatever the character.
-        from += text.get(from..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-        let starts = std::iter::once(0).chain(run.match_indices(['=', '/', '-', '.', '+', '_']).map(|(at, _)| at + 1));
+    std::iter::from_fn(move || {
+        loop {
+            let rest = text.as_bytes().get(from..).filter(|it| !it.is_empty())?;
+            let length = rest.iter().take_while(|it| is_secret_char(char::from(**it))).count();
+            let at = from;
+            // What ends a run is a byte that is none of theirs, be it a part of a longer character.
+            from += length + 1;
+            if length >= SHORTEST {
+                return text.get(at..at + length).map(|run| (at, run));
+            }
+        }
+    })
+}
+
+/// Every run of characters that keys are made of, from each place inside it where a key could begin: at its start, and
+/// after `=`, `/`, `-`, `.`, `+` and `_`, if there is room for one. A key that was found swallows the rest of its run.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    runs(text).flat_map(move |(at, run)| {
+        // Where a key that begins here would end before the run does.
+        let room = run.len().checked_sub(SHORTEST).and_then(|last| run.get(..last));
+        let inside = room.into_iter().flat_map(|it| it.match_indices(['=', '/', '-', '.', '+', '_']));
+        let starts = room.map(|_| 0).into_iter().chain(inside.map(|(at, _)| at + 1));
         let mut found = false;
         starts.filter_map(move |skip| run.get(skip..).map(|word| (at + skip, word))).take_while(move |(_, word)| {
             let done = found;
@@ -195,6 +213,18 @@ mod tests {
         }
         assert_eq!(redact(&format!("A={begin}\nMHcC")), "A=[a private key]");
         assert_eq!(redact("-----BEGIN PUBLIC KEY-----\nMIIB"), "-----BEGIN PUBLIC KEY-----\nMIIB");
+    }
+
+    #[test]
+    fn no_shape_is_shorter_than_what_is_looked_at() {
+        assert_eq!(SHAPES.iter().map(|it| it.prefix.len() + it.least).min(), Some(SHORTEST));
+    }
+
+    #[test]
+    fn the_shortest_key_is_found_at_the_very_end_of_a_run() {
+        let key = format!("pk_test_{}", "Ab1".repeat(4));
+        assert_eq!(redact(&format!("a-b/{key}")), "a-b/[a publishable key]");
+        assert_eq!(redact(&format!("a-b/{}", key.trim_end_matches('1'))), format!("a-b/{}", key.trim_end_matches('1')));
     }
 
     #[test]

@@ -23,11 +23,9 @@ use crate::walk::printable;
 /// Reads one package.
 pub(super) fn discover(program: &Program, package: &Package) -> Found {
     let mut eval = Eval::new(program, Hono::default());
+    eval.load_all(&package.modules);
     for module in &package.modules {
-        eval.load(*module);
-    }
-    for module in &package.modules {
-        if program.module(*module).sources.iter().any(|it| it == "hono" || it.starts_with("@hono/")) {
+        if program.sources(*module).iter().any(|it| it == "hono" || it.starts_with("@hono/")) {
             eval.sweep(*module);
         }
     }
@@ -84,7 +82,7 @@ impl Reader<'_> {
     /// application is, those that nothing mounts.
     fn roots(&mut self, package: &Package) -> Vec<usize> {
         let mut exported = BTreeSet::new();
-        for (rank, module) in package.modules.iter().enumerate() {
+        for (rank, module) in package.modules.iter().enumerate().filter(|(_, at)| self.program.matters(**at)) {
             let value = self.eval.export(*module, "default", &mut HashSet::new());
             let table = match &value {
                 Some(Value::Host(object)) => self.eval.host.made.get(*object).map(|it| (it.table, rank)),
@@ -411,7 +409,7 @@ impl Reader<'_> {
             let mut body = guards::Body::default();
             guards::scan(&mut self.eval, closure, &mut body, &mut HashSet::new(), 4);
             if body.refuses && body.get_auth {
-                let file = printable(&self.program.module(closure.module).file);
+                let file = printable(&self.program.file(closure.module));
                 let verdict = Verdict::new(GuardState::Unsure, file);
                 let asks = Runs { name: name.clone(), verdict, place: part.place, sure: true };
                 let inline = chain::guard(self.program, &[asks]);
@@ -453,8 +451,7 @@ impl Reader<'_> {
         trace.extend(runs.iter().map(|it| step(StepKind::Middleware, it.name.clone(), None, it.place)));
         let own = entry.path.last().and_then(|it| it.value.as_str()).map(printable);
         let called = chain::text(self.program, Place { span: entry.site.object, ..line });
-        let verb =
-            self.program.module(line.module).text.get(entry.site.object.end..entry.site.callee_end).map(str::to_owned);
+        let verb = self.program.text(line.module).get(entry.site.object.end..entry.site.callee_end).map(str::to_owned);
         let text = format!("{}{}", chain::callee(&chain::one_line(&called)), verb.unwrap_or_default().trim());
         trace.push(step(StepKind::Route, printable(&chain::one_line(&text)), own, line));
         let place = match &handler.0.value {

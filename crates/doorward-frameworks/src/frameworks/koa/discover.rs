@@ -21,11 +21,9 @@ use crate::walk::printable;
 /// Reads one package.
 pub(super) fn discover(program: &Program, package: &Package) -> Found {
     let mut eval = Eval::new(program, Koa::default());
+    eval.load_all(&package.modules);
     for module in &package.modules {
-        eval.load(*module);
-    }
-    for module in &package.modules {
-        if program.module(*module).sources.iter().any(|it| it.contains("koa")) {
+        if program.sources(*module).iter().any(|it| it.contains("koa")) {
             eval.sweep(*module);
         }
     }

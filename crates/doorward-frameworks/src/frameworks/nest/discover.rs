@@ -31,11 +31,9 @@ use crate::walk::printable;
 /// Reads one package.
 pub(super) fn discover(program: &Program, package: &Package) -> Found {
     let mut eval = Eval::new(program, Nest::default());
+    eval.load_all(&package.modules);
     for module in &package.modules {
-        eval.load(*module);
-    }
-    for module in &package.modules {
-        if program.module(*module).sources.iter().any(|it| it == "@nestjs/core") {
+        if program.sources(*module).iter().any(|it| it == "@nestjs/core") {
             eval.sweep(*module);
         }
     }
@@ -123,7 +121,7 @@ impl Reader<'_> {
             if any_listens && !listens(made) {
                 continue;
             }
-            let folder = folder_of(&self.program.module(made.place.module).file);
+            let folder = folder_of(&self.program.file(made.place.module));
             let routes = self.app(at);
             let known = by_folder.entry(folder).or_default();
             for route in routes {

@@ -123,7 +123,7 @@ impl Reader<'_> {
         openers: &[(String, String)],
         depth: usize,
     ) -> Verdict {
-        let file = printable(&self.program.module(class.module).file);
+        let file = printable(&self.program.file(class.module));
         let base = match self.foreign_base(class) {
             // However often somebody asks is not who asks.
             Some(Value::External(base)) if base.package().is_some_and(|it| NOT_ABOUT_CALLERS.contains(&it)) => {
@@ -181,7 +181,7 @@ impl Reader<'_> {
     }
 
     fn run_guard(&mut self, closure: &Rc<Closure>, asked: &Asked, base: Option<&Verdict>) -> Verdict {
-        let file = printable(&self.program.module(closure.module).file);
+        let file = printable(&self.program.file(closure.module));
         let outer = (self.eval.host.asked.replace(asked.clone()), std::mem::take(&mut self.eval.host.refused));
         let thrown = self.eval.thrown;
         let args = [Arg { value: global(CONTEXT), span: closure.function.span, spread: false }];

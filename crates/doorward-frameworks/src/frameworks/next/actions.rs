@@ -18,10 +18,10 @@ const DIRECTIVE: &str = "use server";
 /// Tells of the Server Functions of a project, file by file.
 pub(super) fn collect(reader: &mut Reader, package: &Package) {
     for module in &package.modules {
-        let code = reader.program.module(*module);
-        if !code.text.contains(DIRECTIVE) {
+        if !reader.program.text(*module).contains(DIRECTIVE) {
             continue;
         }
+        let code = reader.program.module(*module);
         reader.eval.allow(config::STEPS);
         let mut found = if begins_with_directive(&code.text) { exported(reader, *module) } else { Vec::new() };
         if found.is_empty() {

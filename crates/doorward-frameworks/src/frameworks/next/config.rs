@@ -193,6 +193,6 @@ fn rewrites(eval: &mut Eval<Next>, config: &mut Config, program: &Program, objec
 
 /// Where a module first says `text`.
 fn mention(program: &Program, module: usize, text: &str) -> Place {
-    let start = program.module(module).text.find(text).unwrap_or(0);
+    let start = program.text(module).find(text).unwrap_or(0);
     Place { module, span: Span { start, end: start + text.len() } }
 }

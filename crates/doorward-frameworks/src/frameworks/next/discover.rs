@@ -54,8 +54,8 @@ fn roots(program: &Program, package: &Package) -> BTreeSet<String> {
     let own = if package.root == "." { String::new() } else { format!("{}/", package.root) };
     let mut all = BTreeSet::from([own]);
     for at in &package.modules {
-        let file = &program.module(*at).file;
-        let (folder, name) = file.rsplit_once('/').map_or(("", file.as_str()), |(folder, name)| (folder, name));
+        let file = &program.file(*at);
+        let (folder, name) = file.rsplit_once('/').map_or(("", &**file), |(folder, name)| (folder, name));
         if name.rsplit_once('.').is_some_and(|(stem, _)| stem == "next.config") {
             all.insert(if folder.is_empty() { String::new() } else { format!("{folder}/") });
         }
@@ -92,7 +92,7 @@ impl Reader<'_> {
             .modules
             .iter()
             .filter_map(|at| {
-                let file = self.program.module(*at).file.clone();
+                let file = self.program.file(*at).to_string();
                 Some((*at, file.strip_prefix(self.root.as_str())?.to_owned()))
             })
             .collect();
@@ -106,7 +106,7 @@ impl Reader<'_> {
         let mut roles: Vec<(usize, Role)> =
             files.iter().filter_map(|(at, file)| Some((*at, layout.role(file, &self.config.extensions)?))).collect();
         self.found.serves = !roles.is_empty();
-        roles.sort_by_cached_key(|(at, _)| self.program.module(*at).file.clone());
+        roles.sort_by_cached_key(|(at, _)| self.program.file(*at).to_string());
         let candidates: Vec<usize> =
             roles.iter().filter(|(_, role)| *role == Role::Middleware).map(|(at, _)| *at).collect();
         self.middleware = middleware::read(self, &candidates, package.version.as_deref());
@@ -310,7 +310,7 @@ impl Reader<'_> {
 
     /// How the route came to be.
     fn trace(&self, endpoint: &Endpoint, path: &PathTemplate, before: Option<&Before>) -> Vec<Step> {
-        let file = printable(&self.program.module(endpoint.module).file);
+        let file = printable(&self.program.file(endpoint.module));
         let mut steps = Vec::new();
         if let Some(place) = self.config.base_place {
             let at = self.location(place);

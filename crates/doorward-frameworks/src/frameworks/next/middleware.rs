@@ -66,7 +66,7 @@ pub(super) fn read(reader: &mut Reader, candidates: &[usize], version: Option<&s
         .unwrap_or(16);
     let mut chosen = None;
     for module in candidates {
-        let file = reader.program.module(*module).file.clone();
+        let file = reader.program.file(*module).to_string();
         let is_proxy = file.rsplit('/').next().is_some_and(|it| it.starts_with("proxy."));
         if is_proxy && major < 16 {
             let at = js::packages::location(reader.program, Place { module: *module, ..Place::default() });
@@ -94,7 +94,7 @@ pub(super) fn read(reader: &mut Reader, candidates: &[usize], version: Option<&s
         _ => None,
     };
     let clerk = matches!(&handler, Value::External(it) if it.package().is_some_and(|it| it.starts_with("@clerk/")))
-        || reader.program.module(module).text.contains("clerkMiddleware(");
+        || reader.program.text(module).contains("clerkMiddleware(");
     if matchers.as_ref().is_some_and(|all| all.iter().any(|it| it.pattern.is_none())) {
         let at = reader.location(place);
         reader.found.unresolved.push(
@@ -103,7 +103,7 @@ pub(super) fn read(reader: &mut Reader, candidates: &[usize], version: Option<&s
                 .help("write `matcher` as literals; until then, its guards count as unsure"),
         );
     }
-    let file = printable(&reader.program.module(module).file);
+    let file = printable(&reader.program.file(module));
     let (name, origin) = match &handler {
         Value::External(external) => {
             let name = external.name().rsplit('.').next().map(printable).unwrap_or_default();

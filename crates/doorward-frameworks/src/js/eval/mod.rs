@@ -215,6 +215,11 @@ impl<'p, H: Host> Eval<'p, H> {
         self.loaded.get(&module).map(|it| Rc::clone(&it.scope)).unwrap_or_default()
     }
 
+    /// Loads those of `modules` that may have to do with a server.
+    pub(crate) fn load_all(&mut self, modules: &[usize]) {
+        modules.iter().filter(|at| self.program.matters(**at)).for_each(|at| self.load(*at));
+    }
+
     /// Loads a module and what it imports, unless that was done already.
     pub(crate) fn load(&mut self, module: usize) {
         if self.loaded.contains_key(&module) {
@@ -230,11 +235,11 @@ impl<'p, H: Host> Eval<'p, H> {
             scope.declare("exports", exports);
         }
         scope.declare("require", Value::Require);
-        let folder = self.program.root().join(&code.file);
+        let folder = self.program.root().join(&*code.file);
         let folder = folder.parent().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
         scope.declare("__dirname", Value::text(&folder));
         let meta = Object::default();
-        let path = self.program.root().join(&code.file).to_string_lossy().into_owned();
+        let path = self.program.root().join(&*code.file).to_string_lossy().into_owned();
         meta.set("url", Value::text(&format!("file://{path}")));
         meta.set("filename", Value::text(&path));
         meta.set("dirname", Value::text(&folder));
@@ -250,19 +255,22 @@ impl<'p, H: Host> Eval<'p, H> {
             }
         }
         self.hoist(&code.body, &scope, module);
-        let sources = code.imports.iter().map(|it| (&it.source, it.span));
+        // Without bindings, it is there for what it does.
+        let sources = code.imports.iter().map(|it| (&it.source, it.span, it.bindings.is_empty()));
         let from = code.exports.iter().filter_map(|it| match it {
-            Export::From { source, span, .. } | Export::All { source, span } => Some((source, *span)),
+            Export::From { source, span, .. } | Export::All { source, span } => Some((source, *span, false)),
             Export::Local { .. } => None,
         });
-        let mut all: Vec<(Arc<str>, Span)> =
-            sources.chain(from).map(|(source, span)| (Arc::clone(source), span)).collect();
-        all.sort_by_key(|(_, span)| span.start);
+        let mut all: Vec<(Arc<str>, Span, bool)> =
+            sources.chain(from).map(|(source, span, bare)| (Arc::clone(source), span, bare)).collect();
+        all.sort_by_key(|(_, span, _)| span.start);
         if self.lazy {
             all.clear();
         }
-        for (source, span) in all {
+        for (source, span, bare) in all {
             match self.program.resolve(module, &source) {
+                // The others are loaded when something of theirs is looked at.
+                Target::Module(target) if !bare && !self.program.matters(target) => {}
                 Target::Module(target) => self.load(target),
                 Target::Missing => self.problem(Problem::MissingModule(Place { module, span }, source.to_string())),
                 Target::Json(_) | Target::Package => {}
@@ -405,7 +413,7 @@ impl<'p, H: Host> Eval<'p, H> {
 
     /// The modules loaded so far, without those that stand for a package.
     pub(crate) fn read(&self) -> BTreeSet<usize> {
-        let ours = |at: &usize| self.host.stands_for(&self.program.module(*at).file).is_none();
+        let ours = |at: &usize| self.host.stands_for(&self.program.file(*at)).is_none();
         self.loaded.keys().copied().filter(ours).collect()
     }
 

@@ -14,7 +14,7 @@ impl<H: Host> Eval<'_, H> {
     pub(super) fn imported(&mut self, module: usize, source: &str, imported: &Imported) -> Value {
         match self.program.resolve(module, source) {
             Target::Module(target) => {
-                if let Some(package) = self.host.stands_for(&self.program.module(target).file) {
+                if let Some(package) = self.host.stands_for(&self.program.file(target)) {
                     return external_import(package, imported);
                 }
                 match imported {
@@ -84,7 +84,7 @@ impl<H: Host> Eval<'_, H> {
                     let (source, imported) = (Arc::clone(source), imported.clone());
                     return Some(match (self.program.resolve(module, &source), &imported) {
                         (Target::Module(target), Imported::Name(inner))
-                            if self.host.stands_for(&self.program.module(target).file).is_none() =>
+                            if self.host.stands_for(&self.program.file(target)).is_none() =>
                         {
                             seen.remove(&module);
                             self.export(target, inner, seen).unwrap_or(Value::Unknown)
@@ -107,7 +107,7 @@ impl<H: Host> Eval<'_, H> {
             })
             .collect();
         all.iter().find_map(|source| match self.program.resolve(module, source) {
-            Target::Module(target) => match self.host.stands_for(&self.program.module(target).file) {
+            Target::Module(target) => match self.host.stands_for(&self.program.file(target)) {
                 Some(package) => Some(external_import(package, &Imported::Name(Arc::from(name)))),
                 None => self.export(target, name, seen).filter(|it| !matches!(it, Value::Undefined)),
             },
@@ -134,7 +134,7 @@ impl<H: Host> Eval<'_, H> {
         for source in sources {
             let value = match source.as_str() {
                 Some(source) => match self.program.resolve(module, source) {
-                    Target::Module(target) => match self.host.stands_for(&self.program.module(target).file) {
+                    Target::Module(target) => match self.host.stands_for(&self.program.file(target)) {
                         Some(package) => external_import(package, &Imported::Namespace),
                         None => self.namespace(target),
                     },

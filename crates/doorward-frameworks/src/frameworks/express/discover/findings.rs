@@ -203,7 +203,7 @@ fn order_of_cors(reader: &mut Reader<'_>, roots: &[usize]) {
 /// `req.auth` as an object, in any handler. Only Clerk makes it a function.
 fn bodies(reader: &mut Reader<'_>) {
     let uses_clerk =
-        reader.found.read.iter().any(|at| reader.program.module(*at).sources.iter().any(|it| it == "@clerk/express"));
+        reader.found.read.iter().any(|at| reader.program.sources(*at).iter().any(|it| it == "@clerk/express"));
     if !uses_clerk {
         return;
     }

@@ -45,19 +45,14 @@ const MAX_PARTS: usize = 2_000;
 /// Reads one package.
 pub(crate) fn discover(program: &Program, package: &Package) -> Found {
     let mut runtimes = HashSet::new();
-    for at in 0..program.count() {
-        let module = program.module(at);
-        if host::is_runtime(&module.file, &module.text) {
-            runtimes.insert(module.file.clone());
-        }
+    for module in program.outlines().filter(|it| host::is_runtime(&it.file, &it.text)) {
+        runtimes.insert(module.file.to_string());
     }
     let mut eval = Eval::new(program, Express { runtimes, ..Express::default() });
     let mut found = Found::default();
+    eval.load_all(&package.modules);
     for module in &package.modules {
-        eval.load(*module);
-    }
-    for module in &package.modules {
-        if program.module(*module).sources.iter().any(|it| it == "express") {
+        if program.sources(*module).iter().any(|it| it == "express") {
             eval.sweep(*module);
         }
     }
@@ -187,11 +182,11 @@ impl Reader<'_> {
     }
 
     fn text(&self, module: usize, span: Span) -> String {
-        self.program.module(module).text.get(span.range()).unwrap_or_default().to_owned()
+        self.program.text(module).get(span.range()).unwrap_or_default().to_owned()
     }
 
     fn file(&self, module: usize) -> String {
-        printable(&self.program.module(module).file)
+        printable(&self.program.file(module))
     }
 
     fn tell(&mut self, diagnostic: Diagnostic) {

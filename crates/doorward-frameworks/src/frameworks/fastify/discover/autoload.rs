@@ -179,10 +179,9 @@ impl Fastify<'_> {
 
     fn folder(&self, dir: &str) -> Folder {
         let mut root = Folder::default();
-        for at in 0..self.program.count() {
-            let module = self.program.module(at);
+        for (at, module) in self.program.outlines().enumerate() {
             let inside = match dir {
-                "" => Some(module.file.as_str()),
+                "" => Some(&*module.file),
                 _ => module.file.strip_prefix(dir).and_then(|it| it.strip_prefix('/')),
             };
             let Some(inside) = inside else { continue };
@@ -254,7 +253,7 @@ impl Fastify<'_> {
     }
 
     fn of_file(&self, module: usize, prefix: Option<String>) -> Mounted {
-        let text = crate::walk::printable(&self.program.module(module).file);
+        let text = crate::walk::printable(&self.program.file(module));
         Mounted { is_folder: true, text, prefix, place: Place { module, span: Span::default() } }
     }
 

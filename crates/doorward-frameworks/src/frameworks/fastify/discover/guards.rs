@@ -108,7 +108,7 @@ impl Reader<'_> {
             _ if hands_on && named => GuardState::Unsure,
             _ => GuardState::Open,
         };
-        let file = printable(&self.program.module(closure.module).file);
+        let file = printable(&self.program.file(closure.module));
         Judged { verdict: Verdict::new(state, file), outcome }
     }
 

@@ -64,10 +64,10 @@ fn module_of(program: &Program, package: &Package, file: &str) -> Option<usize> 
     }
     wanted.iter().find_map(|wanted| {
         package.modules.iter().copied().find(|at| {
-            let module = program.module(*at);
+            let file = program.file(*at);
             let inside = match package.root.as_str() {
-                "." => Some(module.file.as_str()),
-                root => module.file.strip_prefix(root).and_then(|it| it.strip_prefix('/')),
+                "." => Some(&*file),
+                root => file.strip_prefix(root).and_then(|it| it.strip_prefix('/')),
             };
             inside.is_some_and(|it| stem(it) == *wanted)
         })

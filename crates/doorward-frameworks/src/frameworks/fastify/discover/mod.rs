@@ -45,13 +45,11 @@ const MAX_PARTS: usize = 1_000;
 /// Reads one package.
 pub(crate) fn discover(program: &Program, package: &Package) -> Found {
     let mut eval = Eval::new(program, Fastify::new(program));
-    for module in &package.modules {
-        eval.load(*module);
-    }
+    eval.load_all(&package.modules);
     leftovers::started_by_the_command_line(&mut eval, program, package);
     eval.settle(None);
     for module in &package.modules {
-        if program.module(*module).sources.iter().any(|it| it == "fastify") {
+        if program.sources(*module).iter().any(|it| it == "fastify") {
             eval.sweep(*module);
         }
     }
@@ -139,11 +137,11 @@ impl Reader<'_> {
     }
 
     fn source(&self, place: Place) -> String {
-        self.program.module(place.module).text.get(place.span.range()).unwrap_or_default().to_owned()
+        self.program.text(place.module).get(place.span.range()).unwrap_or_default().to_owned()
     }
 
     fn file(&self, module: usize) -> String {
-        printable(&self.program.module(module).file)
+        printable(&self.program.file(module))
     }
 
     fn tell(&mut self, diagnostic: Diagnostic) {
