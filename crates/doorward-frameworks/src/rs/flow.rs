@@ -463,7 +463,20 @@ impl Reader<'_> {
                 let inner = Here { scope: self.scope(here, block.items), ..here.clone() };
                 let returns =
                     |it: &Statement| matches!(&it.kind, StatementKind::Expr(Expr { kind: ExprKind::Return(_), .. }, _));
-                let last = block.statements.iter().find(|it| returns(it)).or(block.statements.last());
+                let left = block.statements.iter().find(|it| returns(it));
+                let passes = left.is_some_and(|it| match &it.kind {
+                    StatementKind::Expr(Expr { kind: ExprKind::Return(Some(value)), .. }, _) => self.goes_on(value),
+                    _ => false,
+                });
+                // `let response = HttpResponse::Unauthorized().finish(); return …response…;`
+                let mut made = |it: &Statement| match &it.kind {
+                    StatementKind::Let(_, _, Some(init), _) => self.says_refusal(&inner, init, 48),
+                    _ => false,
+                };
+                if left.is_some() && !passes && block.statements.iter().any(&mut made) {
+                    return true;
+                }
+                let last = left.or(block.statements.last());
                 match last.map(|it| &it.kind) {
                     Some(StatementKind::Expr(expr, ends)) => {
                         (!ends || matches!(expr.kind, ExprKind::Return(_) | ExprKind::Macro(_)))

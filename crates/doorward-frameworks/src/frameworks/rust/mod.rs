@@ -332,6 +332,8 @@ fn strength(guard: &Guard) -> u8 {
 #[derive(Default)]
 struct Consumed {
     terms: HashSet<*const Term>,
+    /// Lists that were gone through: many terms may share one.
+    lists: HashSet<*const Vec<Value>>,
     places: HashSet<Place>,
 }
 
@@ -355,7 +357,7 @@ impl Consumed {
                         push(&mut work, &inner);
                     }
                 }
-                Value::List(all) | Value::Tuple(all) | Value::Either(all) => {
+                Value::List(all) | Value::Tuple(all) | Value::Either(all) if self.lists.insert(Rc::as_ptr(&all)) => {
                     work.extend(all.iter().map(|it| (it.clone(), by)));
                 }
                 Value::Cell(inner) => work.push((inner.borrow().clone(), by)),
