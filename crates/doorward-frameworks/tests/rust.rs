@@ -264,7 +264,14 @@ fn rust_that_never_ends_is_given_up_on() {
         "1,\n".repeat(3_000)
     );
     let globs = "mod a { pub use super::b::*; pub use super::c::*; } mod b { pub use super::a::*; pub use super::c::*; } mod c { pub use super::a::*; pub use super::b::*; } use a::*; fn b() { nothing(); nothing::at::all(); }";
-    for text in [tower, recursive, doubling, lists, format!("{HEAD}{globs}")] {
+    let growing = "macro_rules! g { ($($a:tt)*) => { g!($($a $a)* $($a $a)*); } } fn b() { g!(x x x x); }";
+    let endless = "macro_rules! e { ($($a:tt)*) => { e!($($a)*) } } fn b() { e!(x); }";
+    let calls = format!(
+        "macro_rules! w {{ ($($a:expr),*) => {{ Router::new()$(.route($a, get(a)))*; }} }} fn b() {{ {} }}",
+        format!("w!({});", "\"/w\",\n".repeat(1_000).trim_end_matches(",\n")).repeat(10)
+    );
+    let macros = [growing.to_owned(), endless.to_owned(), calls].map(|it| format!("{HEAD}{it}"));
+    for text in [tower, recursive, doubling, lists, format!("{HEAD}{globs}")].into_iter().chain(macros) {
         let (_folder, analysis) = in_folder(&[("Cargo.toml", MANIFEST), ("src/main.rs", &text)]);
         assert!(!analysis.inventory.apps[0].routes.is_empty());
     }

@@ -313,6 +313,7 @@ impl Reader<'_> {
                 let state = self.expr(here, condition, state);
                 let refuses = self.is_refusal(here, then);
                 let other_refuses = otherwise.as_ref().is_some_and(|it| self.is_refusal(here, it));
+                self.body.refuses |= refuses && leaves(then);
                 let first = self.expr(here, then, gated_by(state, other_refuses));
                 let second = match otherwise {
                     Some(it) => self.expr(here, it, gated_by(state, refuses)),
@@ -336,7 +337,7 @@ impl Reader<'_> {
             }
             ExprKind::Break(_) => None,
             ExprKind::Try(inner) => {
-                let state = self.expr(here, inner, state);
+                let state = self.tried(here, inner, state);
                 if self.fails_with_refusal(here, inner) {
                     self.body.refuses = true;
                     return gated_by(state, true);
@@ -363,6 +364,18 @@ impl Reader<'_> {
                 state
             }
             _ => self.parts(here, expr, state),
+        }
+    }
+
+    /// What stands before `?`: an arm that refuses leaves by it.
+    fn tried(&mut self, here: &Here, expr: &Expr, state: State) -> State {
+        match &expr.kind {
+            ExprKind::Same(inner) | ExprKind::Await(inner) => self.tried(here, inner, state),
+            ExprKind::Match(value, arms) => {
+                let outer = Here { own: false, ..here.clone() };
+                self.arms(&outer, value, arms, state, true)
+            }
+            _ => self.expr(here, expr, state),
         }
     }
 
@@ -442,7 +455,7 @@ impl Reader<'_> {
                 _ if tail => self.tail(here, &arm.body, from),
                 _ => self.expr(here, &arm.body, from),
             };
-            let after = if *refuses {
+            let after = if *refuses && (tail || leaves(&arm.body)) {
                 self.body.refuses = true;
                 None
             } else {
@@ -700,6 +713,27 @@ impl Reader<'_> {
             let lower = word.to_ascii_lowercase();
             self.body.credentials = CREDENTIALS.iter().any(|it| lower.contains(it)) && !says_unauthorized(word);
         }
+    }
+}
+
+/// Whether code does not go on behind an expression.
+fn leaves(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Return(_) | ExprKind::Break(_) => true,
+        ExprKind::Macro(call) => {
+            matches!(call.path.last(), "bail" | "panic" | "unreachable" | "todo" | "unimplemented")
+        }
+        ExprKind::Try(inner) => {
+            matches!(&inner.kind, ExprKind::Call(callee, _) if matches!(&callee.kind, ExprKind::Path(it) if it.last() == "Err"))
+        }
+        ExprKind::Same(inner) => leaves(inner),
+        ExprKind::Block(block) => block.statements.iter().any(|it| match &it.kind {
+            StatementKind::Expr(expr, _) => leaves(expr),
+            StatementKind::Let(..) => false,
+        }),
+        ExprKind::If(_, then, Some(otherwise)) => leaves(then) && leaves(otherwise),
+        ExprKind::Match(_, arms) => !arms.is_empty() && arms.iter().all(|it| leaves(&it.body)),
+        _ => false,
     }
 }
 

@@ -21,11 +21,36 @@ pub(crate) struct Module {
     pub(crate) error: Option<(usize, usize, String)>,
     /// The first names of its imports and of longer paths: crates, mostly.
     pub(crate) heads: BTreeSet<Name>,
+    /// Calls of macros of the tree that could not be written out.
+    pub(crate) opaque: Vec<Opaque>,
+}
+
+/// A call of a macro that the tree defines, and that could not be written out.
+#[derive(Debug)]
+pub(crate) struct Opaque {
+    pub(crate) name: Name,
+    pub(crate) at: usize,
+    /// Words among its tokens.
+    pub(crate) words: BTreeSet<Name>,
+}
+
+/// Code that a macro made stands where the macro is called. The bits above tell its parts from each other.
+const PLACE_BITS: u32 = if usize::BITS >= 64 { 40 } else { usize::BITS - 1 };
+
+/// The `number`th place of what is written out at `at`.
+pub(crate) fn made_at(at: usize, number: usize) -> usize {
+    offset_of(at) | number.wrapping_shl(PLACE_BITS)
+}
+
+/// The byte offset of a place.
+pub(crate) fn offset_of(at: usize) -> usize {
+    at & ((1 << PLACE_BITS) - 1)
 }
 
 impl Module {
     /// The line of a byte offset, from 1.
     pub(crate) fn line(&self, at: usize) -> u32 {
+        let at = offset_of(at);
         u32::try_from(self.lines.partition_point(|start| *start <= at)).unwrap_or(u32::MAX)
     }
 }
@@ -43,8 +68,6 @@ pub(crate) struct Items {
     pub(crate) impls: Vec<Arc<Impl>>,
     /// `macro_rules!`: the place of the rules in the text.
     pub(crate) macros: BTreeMap<Name, (usize, usize)>,
-    /// Macros that are called where items stand.
-    pub(crate) calls: Vec<Arc<Macro>>,
     /// Blocks of functions that hold items of their own, by number.
     pub(crate) blocks: Vec<(u32, Arc<Items>)>,
 }
@@ -138,11 +161,13 @@ pub(crate) struct Attr {
     pub(crate) at: usize,
 }
 
-/// `"value"`, `name`, `name = value` or `name(arguments)` in an attribute.
+/// `"value"`, `name`, `name = value`, `value => other` or `name(arguments)` in an attribute.
 #[derive(Debug)]
 pub(crate) struct AttrArg {
     pub(crate) name: Option<Name>,
     pub(crate) value: Option<Expr>,
+    /// `value => this`.
+    pub(crate) to: Option<Expr>,
     pub(crate) args: Vec<AttrArg>,
 }
 

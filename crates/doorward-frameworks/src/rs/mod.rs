@@ -8,6 +8,7 @@ pub(crate) mod eval;
 pub(crate) mod flow;
 pub(crate) mod ir;
 pub(crate) mod lower;
+pub(crate) mod macros;
 pub(crate) mod packages;
 pub(crate) mod program;
 pub(crate) mod value;

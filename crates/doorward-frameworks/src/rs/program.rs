@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::ir::{Const, Function, Impl, Items, Module, Name};
+use super::ir::{Const, Function, Impl, Items, Module, Name, offset_of};
 use super::lower;
+use super::macros::Macros;
 use crate::source::{Place, Span};
 use crate::stack;
 use crate::walk;
@@ -129,9 +130,22 @@ impl Program {
         packages: Vec<Manifest>,
     ) -> Result<Self, rayon::ThreadPoolBuildError> {
         let pool = stack::pool()?;
+        let libraries: Vec<(String, String)> = packages
+            .iter()
+            .filter_map(|it| Some((it.folder.clone(), it.library.as_ref()?.0.replace('-', "_"))))
+            .collect();
+        let own: BTreeSet<&str> = libraries.iter().map(|(_, name)| name.as_str()).collect();
+        let foreign: BTreeSet<String> = packages
+            .iter()
+            .flat_map(|it| &it.dependencies)
+            .filter(|(_, it)| !own.contains(&*it.package.replace('-', "_")))
+            .map(|(name, _)| name.clone())
+            .collect();
+        let sources: Vec<(String, String)> =
+            sources.into_iter().map(|(path, text)| (walk::relative(root, &path), text)).collect();
         let modules = pool.install(|| {
-            let parse =
-                |(path, text): (PathBuf, String)| Arc::new(lower::parse(&walk::relative(root, &path), Arc::from(text)));
+            let macros = Macros::collect(&sources, &libraries, foreign);
+            let parse = |(file, text): (String, String)| Arc::new(lower::parse(&file, Arc::from(text), &macros));
             sources.into_par_iter().map(parse).collect()
         });
         let mut program = Self { modules, packages, ..Self::default() };
@@ -157,12 +171,23 @@ impl Program {
     }
 
     pub(crate) fn place(&self, scope: ScopeId, at: usize) -> Place {
-        Place { module: self.file_of(scope), span: Span { start: at, end: at } }
+        // The end tells what a macro made from other things at the same place.
+        Place { module: self.file_of(scope), span: Span { start: offset_of(at), end: at } }
     }
 
     /// The package a scope belongs to.
     pub(crate) fn package_of(&self, scope: ScopeId) -> Option<usize> {
         self.crates.get(self.scope(scope)?.krate).map(|it| it.package)
+    }
+
+    /// Whether an attribute is a macro of the tree.
+    pub(crate) fn procedural(&self, scope: ScopeId, attr: &super::ir::Attr) -> bool {
+        match self.path(scope, &attr.path, None) {
+            Def::Functions(all) => {
+                all.iter().any(|it| it.function.attrs.iter().any(|it| it.name() == "proc_macro_attribute"))
+            }
+            _ => false,
+        }
     }
 
     /// Every function that has a body.
@@ -198,9 +223,9 @@ impl Program {
         None
     }
 
-    /// The text of a literal-like piece of a file.
-    pub(crate) fn slice(&self, module: usize, from: usize, to: usize) -> Option<String> {
-        self.module(module).text.get(from..to).map(str::to_owned)
+    /// The modules and blocks of a package's crates.
+    pub(crate) fn scopes_of(&self, package: usize) -> Vec<ScopeId> {
+        (0..self.scopes.len()).filter(|it| self.package_of(*it) == Some(package)).collect()
     }
 
     /// The files of a package's crates.

@@ -23,6 +23,8 @@ pub(crate) enum Value {
     /// A struct of the tree, or a variant of an enum.
     Object(Rc<Object>),
     Function(FnRef),
+    /// A function that a macro wrote for a type of the tree.
+    Made(TypeId, Name),
     Closure(Rc<Closure>),
     /// Something of another crate, as it was made.
     Term(Rc<Term>),
@@ -180,6 +182,7 @@ fn same(one: &Value, two: &Value) -> bool {
         (Value::List(a), Value::List(b)) | (Value::Tuple(a), Value::Tuple(b)) => Rc::ptr_eq(a, b),
         (Value::Object(a), Value::Object(b)) => Rc::ptr_eq(a, b),
         (Value::Function(a), Value::Function(b)) => a.key() == b.key(),
+        (Value::Made(a, one), Value::Made(b, two)) => a == b && one == two,
         (Value::Closure(a), Value::Closure(b)) => Rc::ptr_eq(a, b),
         (Value::Term(a), Value::Term(b)) => Rc::ptr_eq(a, b),
         (Value::Typed(a), Value::Typed(b)) => Rc::ptr_eq(a, b),

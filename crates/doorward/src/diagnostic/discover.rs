@@ -393,6 +393,27 @@ codes! {
     "Every text file is searched for keys of Clerk's. This one could not be read, or is too large, so nothing is said about \
      it. If it is yours, give doorward read access, or take it out of the tree."
 
+    "DW2340" Warning "a macro may write routes"
+    "The call of a macro that the project defines itself can't be replaced by the code it stands for: none of its rules \
+     fits as far as can be told, it makes too much code, or it is procedural and would have to run. What it is called, or \
+     what it is given, speaks of routes, and they are missing from the inventory. Register them without the macro, or \
+     review by hand what it writes."
+
+    "DW2341" Warning "an attribute may write routes"
+    "A type or a function carries an attribute that is a procedural macro of the project, and the attribute is given a \
+     path. What such a macro writes is only known when it runs. If it registers routes, they are missing from the \
+     inventory. Register them without the macro, or review by hand what it writes."
+
+    "DW2342" Info "a file with routes is part of no crate"
+    "The file registers routes, but no `mod` leads to it from a library or a program, so that the compiler doesn't see it. \
+     If it is included in another way, such as with `include!` or by a build script, its routes are missing from the \
+     inventory. If not, it is a leftover that misleads readers."
+
+    "DW2343" Info "routes are taken from the arguments of a macro"
+    "A procedural macro of the project is given a table of paths, methods and handlers, and writes the function that \
+     registers them. The table is taken at its word, because the macro itself can't be read: if it adds a prefix or leaves \
+     something out, the inventory doesn't know."
+
     "DW2360" Warning "a route is open"
     "Nothing that could refuse a stranger runs before the handler, as far as the source tells: whoever reaches the server \
      reaches this code. That is right for a health probe or a public catalogue, and a hole everywhere else. Say which it is \

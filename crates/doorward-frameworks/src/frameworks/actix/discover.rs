@@ -11,13 +11,14 @@ use doorward::diagnostic::Diagnostic;
 use doorward::inventory::{GuardState, Method, Step, StepKind};
 use doorward::path::PathTemplate;
 
-use super::{attributes, routes, templates};
+use super::{attributes, routes, tables, templates};
 use crate::frameworks::rust::{Entry, Handler, Layer, MAX_WALKS, Reader, conditional, unroll};
 use crate::project::{Found, Package};
 use crate::rs::flow;
 use crate::rs::ir::Name;
-use crate::rs::program::{Def, FnRef, Program};
+use crate::rs::program::{Def, FnRef, Program, TypeId};
 use crate::rs::value::{Arg, Branch, Term, TermKind, Value};
+use crate::source::Place;
 use crate::walk::printable;
 
 const CRATES: &[&str] = &["actix_web", "utoipa_actix_web", "paperclip", "actix_files", "actix_web_lab"];
@@ -60,7 +61,7 @@ pub(crate) fn discover(program: &Program, package: &Package) -> Found {
     let Actix { mut reader, guards, .. } = actix;
     let findings = conditional(&reader, &guards);
     reader.found.source.findings.extend(findings);
-    reader.finish()
+    reader.finish(CRATES)
 }
 
 fn knows(path: &[Name]) -> bool {
@@ -498,6 +499,10 @@ impl Actix<'_> {
         }));
         let mut any = false;
         for value in function.value.each() {
+            if let Value::Made(of, _) = &value {
+                any |= self.table(call, of, around);
+                continue;
+            }
             if !matches!(value, Value::Function(_) | Value::Closure(_)) {
                 continue;
             }
@@ -522,6 +527,71 @@ impl Actix<'_> {
                     .help("configure it with a function of the project; until then, the routes it adds are not known");
             self.reader.tell(diagnostic);
         }
+    }
+
+    /// Routes that an attribute of the project writes for a type. Whether there are any.
+    fn table(&mut self, call: &Rc<Term>, of: &TypeId, around: &Around) -> bool {
+        let program = self.reader.program;
+        let Some((name, lines)) = tables::read(program, of).filter(|_| around.depth < 16) else { return false };
+        if let Some(attr) = program.type_def(of).and_then(|it| it.attrs.iter().find(|it| it.name() == name)) {
+            let place = program.place(of.scope, attr.at);
+            if self.reader.understood.insert(place) {
+                let message = format!("the routes of `{}` are what `#[{}]` is given", of.name, printable(&name));
+                let diagnostic = Diagnostic::new("DW2343", message)
+                    .at(self.reader.location(place))
+                    .help("compare with what the macro of the project makes of its arguments");
+                self.reader.found.source.findings.push(diagnostic);
+            }
+        }
+        for line in &lines {
+            self.line(call, of, line, around);
+        }
+        true
+    }
+
+    fn line(&mut self, call: &Rc<Term>, of: &TypeId, line: &tables::Line, around: &Around) {
+        let program = self.reader.program;
+        let place = program.place(of.scope, line.at);
+        let Ok(path) = templates::parse(&line.path) else { return };
+        for answer in &line.answers {
+            let found = match answer {
+                tables::Answer::Handler(_, path) | tables::Answer::Under(path) => program.path(of.scope, path, None),
+                tables::Answer::Unknown => Def::Missing,
+            };
+            match (answer, found) {
+                (tables::Answer::Handler(method, name), found) => {
+                    let value = match found {
+                        Def::Functions(all) => Value::either(all.into_iter().map(Value::Function).collect()),
+                        _ => Value::Unknown,
+                    };
+                    let handler = Arg { value, place, text: Rc::from(name.last()), name: None };
+                    let method = method.to_uppercase();
+                    let mut entry = self.entry(call, &method, around.prefix.join(&path), &handler, around);
+                    entry.place = place;
+                    self.add(entry);
+                }
+                (_, Def::Type(inner)) => {
+                    let mut deeper = around.clone();
+                    deeper.depth += 1;
+                    deeper.prefix = around.prefix.join(&path);
+                    let step = self.reader.step(StepKind::Mount, &*inner.name, Some(path.to_string()), place);
+                    deeper.steps.push(step);
+                    if !self.table(call, &inner, &deeper) {
+                        self.unread(place);
+                    }
+                }
+                _ => self.unread(place),
+            }
+        }
+    }
+
+    /// A line of a table that says nothing clear.
+    fn unread(&mut self, place: Place) {
+        let diagnostic =
+            Diagnostic::new("DW2004", "a macro of the project registers something here that can't be read")
+                .at(self.reader.location(place))
+                .help("name a method and a handler, or register the routes without the macro");
+        self.reader.tell(diagnostic);
     }
 
     /// What remains when no route matched. That it says 404 is no route.

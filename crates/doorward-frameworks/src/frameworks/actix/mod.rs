@@ -3,6 +3,7 @@
 mod attributes;
 mod discover;
 mod routes;
+mod tables;
 mod templates;
 
 use super::{Engine, Framework};

@@ -34,7 +34,11 @@ pub(super) fn read(value: &Value) -> Option<Read> {
     for call in &calls {
         let TermKind::Method(_, name, _, args) = &call.kind else { continue };
         match (&**name, args.first()) {
-            ("to" | "service", Some(handler)) => read.handler = Some(handler.clone()),
+            ("to" | "service", Some(handler)) => {
+                read.handler = Some(handler.clone());
+                // Middleware that came before the handler is dropped with what it wrapped.
+                read.wraps.clear();
+            }
             ("method", Some(method)) => read.methods.extend(method_of(&method.value)),
             ("guard", Some(guard)) => guards(&guard.value, &mut read.methods, 0),
             ("wrap" | "wrap_fn", Some(layer)) => read.wraps.push((layer.clone(), Rc::clone(call))),

@@ -66,7 +66,7 @@ pub(crate) fn discover(program: &Program, package: &Package) -> Found {
     let Axum { mut reader, guards, .. } = axum;
     let findings = crate::frameworks::rust::conditional(&reader, &guards);
     reader.found.source.findings.extend(findings);
-    reader.finish()
+    reader.finish(&["axum", "axum_extra", "aide", "utoipa_axum"])
 }
 
 /// Before 0.8, `:name` was the value of a segment.

@@ -3,6 +3,7 @@
 
 pub(crate) mod extractors;
 pub(crate) mod layers;
+mod silent;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
@@ -102,6 +103,8 @@ pub(crate) struct Reader<'p> {
     seen: HashMap<(RouteId, Place), usize>,
     extractors: extractors::Memo,
     words: HashMap<Name, usize>,
+    /// Attributes of the project whose routes are listed.
+    pub(crate) understood: HashSet<Place>,
     /// From which function each logged term was found.
     starts: HashMap<*const Term, usize>,
     dead: HashMap<usize, bool>,
@@ -144,6 +147,7 @@ impl<'p> Reader<'p> {
             seen: HashMap::new(),
             extractors: extractors::Memo::default(),
             words,
+            understood: HashSet::new(),
         }
     }
 
@@ -298,7 +302,10 @@ impl<'p> Reader<'p> {
     }
 
     /// Ends the reading: routes in the order of the source, and what evaluation could not know.
-    pub(crate) fn finish(mut self) -> Found {
+    ///
+    /// `crates` are those of the framework, as the source calls them.
+    pub(crate) fn finish(mut self, crates: &[&str]) -> Found {
+        self.silent(crates);
         if let Some(place) = self.eval.exhausted {
             let diagnostic = Diagnostic::new(
                 "DW2013",

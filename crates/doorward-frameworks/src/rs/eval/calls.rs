@@ -203,12 +203,6 @@ impl Eval<'_> {
                 };
                 self.log(term)
             }
-            Def::Macro(scope, rules) => {
-                let file = self.program.file_of(scope);
-                let text = self.program.slice(file, rules.0, rules.1).unwrap_or_default();
-                self.opaque.push((self.program.place(frame.scope, call.at), text));
-                Value::Unknown
-            }
             _ => Value::Unknown,
         }
     }

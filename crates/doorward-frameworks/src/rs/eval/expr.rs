@@ -396,10 +396,31 @@ impl Eval<'_> {
                 _ => Value::Object(Rc::new(Object { of: id.clone(), variant: None, fields: BTreeMap::new() })),
             },
             Def::Outside(names) => self.outside(frame, path, names.clone(), at),
-            Def::TraitFunction(_, of, name) => self.implementors(name, Some(of)),
-            Def::Missing if path.segments.len() > 1 => self.implementors(&Arc::from(path.last()), None),
+            Def::TraitFunction(_, of, name) => {
+                self.made(frame, path).unwrap_or_else(|| self.implementors(name, Some(of)))
+            }
+            Def::Missing if path.segments.len() > 1 => {
+                self.made(frame, path).unwrap_or_else(|| self.implementors(&Arc::from(path.last()), None))
+            }
             _ => Value::Unknown,
         }
+    }
+
+    /// `Type::name` and `<Type as Trait>::name`, where an attribute on the type may have written the function.
+    fn made(&self, frame: &Frame, path: &Path) -> Option<Value> {
+        let owner = frame.owner.as_deref();
+        let of = match &path.of {
+            Some(of) => self.program.ty(frame.scope, &of.0, owner),
+            None => {
+                let mut of = path.clone();
+                of.segments.pop();
+                self.program.path(frame.scope, &of, owner)
+            }
+        };
+        let Def::Type(id) = of else { return None };
+        let def = self.program.type_def(&id)?;
+        let marked = def.attrs.iter().any(|it| self.program.procedural(id.scope, it));
+        marked.then(|| Value::Made(id, Arc::from(path.last())))
     }
 
     /// Functions of this name in every `impl` of a trait.

@@ -60,8 +60,6 @@ pub(crate) struct Eval<'p> {
     cold: usize,
     /// Where evaluation gave up.
     pub(crate) exhausted: Option<Place>,
-    /// Macros of the tree that were not followed.
-    pub(crate) opaque: Vec<(Place, String)>,
     /// Files whose functions were followed.
     pub(crate) read: std::collections::BTreeSet<usize>,
 }
@@ -82,7 +80,6 @@ impl<'p> Eval<'p> {
             depth: 0,
             cold: 0,
             exhausted: None,
-            opaque: Vec::new(),
             read: std::collections::BTreeSet::new(),
         };
         eval.find_hot();

@@ -9,7 +9,7 @@ use super::Lowerer;
 use super::items::{is_conditional, is_for_tests};
 use crate::rs::ir::{Arm, Block, Closure, Expr, ExprKind, Macro, Operator, Pattern, Statement, StatementKind};
 
-impl Lowerer {
+impl Lowerer<'_> {
     pub(super) fn expr(&mut self, expr: &syn::Expr) -> Expr {
         let (span, kind) = self.kind(expr);
         let at = match (&kind, span) {
@@ -62,7 +62,7 @@ impl Lowerer {
                 let types = it.turbofish.as_ref().map(|it| self.generic_args(it)).unwrap_or_default();
                 (Some(it.method.span()), ExprKind::Method(receiver, name, types, self.list(&it.args)))
             }
-            syn::Expr::Macro(it) => (None, ExprKind::Macro(self.macro_call(&it.mac))),
+            syn::Expr::Macro(it) => (None, self.macro_kind(&it.mac)),
             syn::Expr::Closure(it) => (Some(it.or1_token.span), self.closure(it)),
             syn::Expr::Field(it) => {
                 let name = Self::member(&it.member);
@@ -189,6 +189,24 @@ impl Lowerer {
         ExprKind::Closure(Arc::new(Closure { params, body: self.expr(&closure.body), at }))
     }
 
+    /// What a macro stands for, or its call if that can't be told.
+    fn macro_kind(&mut self, call: &syn::Macro) -> ExprKind {
+        let Some(code) = self.expanded(call) else { return ExprKind::Macro(self.macro_call(call)) };
+        if let Ok(expr) = syn::parse2::<syn::Expr>(code.clone()) {
+            return self.within(call, |this| ExprKind::Same(this.boxed(&expr)));
+        }
+        match syn::Block::parse_within.parse2(code) {
+            Ok(stmts) => {
+                let block = syn::Block { brace_token: syn::token::Brace::default(), stmts };
+                self.within(call, |this| ExprKind::Block(this.block(&block)))
+            }
+            Err(_) => {
+                self.opaque(call, &call.path.segments.last().map(|it| Self::name(&it.ident)).unwrap_or_default());
+                ExprKind::Macro(self.macro_call(call))
+            }
+        }
+    }
+
     pub(super) fn macro_call(&mut self, call: &syn::Macro) -> Arc<Macro> {
         let path = self.path(&call.path, None);
         self.mention(&path);
@@ -209,19 +227,8 @@ impl Lowerer {
 
     /// Words in tokens that don't read as expressions still tell what a function may be about.
     fn mention_words(&mut self, tokens: proc_macro2::TokenStream) {
-        let mut rest = vec![tokens.into_iter()];
-        while let Some(level) = rest.last_mut() {
-            match level.next() {
-                Some(proc_macro2::TokenTree::Ident(word)) => {
-                    let name = Self::name(&word);
-                    self.mention_method(&name);
-                }
-                Some(proc_macro2::TokenTree::Group(group)) => rest.push(group.stream().into_iter()),
-                Some(_) => {}
-                None => {
-                    rest.pop();
-                }
-            }
+        for name in super::words(tokens) {
+            self.mention_method(&name);
         }
     }
 
@@ -267,8 +274,8 @@ impl Lowerer {
                 });
             }
             syn::Stmt::Macro(it) => {
-                let call = self.macro_call(&it.mac);
-                let expr = Expr { at: call.at, kind: ExprKind::Macro(call) };
+                let at = it.mac.path.segments.first().map_or(self.offset, |it| self.at(it.ident.span()));
+                let expr = Expr { kind: self.macro_kind(&it.mac), at };
                 let ends = it.semi_token.is_some() || matches!(it.mac.delimiter, syn::MacroDelimiter::Brace(_));
                 (&it.attrs, StatementKind::Expr(expr, ends))
             }

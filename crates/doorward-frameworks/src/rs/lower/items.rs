@@ -9,7 +9,7 @@ use crate::rs::ir::{
     TypeKind, Use, Variant,
 };
 
-impl Lowerer {
+impl Lowerer<'_> {
     pub(super) fn items<'a>(&mut self, items: impl IntoIterator<Item = &'a syn::Item>) -> Items {
         let mut all = Items::default();
         self.blocks.push(Vec::new());
@@ -84,8 +84,8 @@ impl Lowerer {
                     self.item(&inner, all);
                 }
             }
-        } else {
-            all.calls.push(call);
+        } else if let Some(items) = self.expanded(&item.mac).and_then(super::parse_items) {
+            self.within(&item.mac, |this| items.iter().for_each(|it| this.item(it, all)));
         }
     }
 
@@ -108,6 +108,9 @@ impl Lowerer {
                 let path = whole(prefix, Some(Self::name(&it.ident)));
                 if prefix.is_empty() {
                     self.heads.extend(path.first().cloned());
+                }
+                if path.first().is_some_and(|it| self.macros.is_foreign(it)) {
+                    self.foreign.extend(path.last().cloned());
                 }
                 all.push(Use { name: path.last().cloned(), path, global });
             }

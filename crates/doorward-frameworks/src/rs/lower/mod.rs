@@ -5,24 +5,33 @@ mod exprs;
 mod items;
 mod types;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proc_macro2::{Span, TokenStream};
 
-use super::ir::{Items, Module, Name, Path};
+use super::ir::{Items, Module, Name, Opaque, Path, made_at};
+use super::macros::{Expansion, Macros};
+
+/// Tokens that the macros of one file may make. Real files stay far below.
+const MAX_MADE: usize = 400_000;
+
+/// Macros that call each other more deeply are given up on.
+const MAX_EXPANSIONS: usize = 48;
 
 /// Parses one file. It never fails: a file with a syntax error is a module with nothing in it but the error.
-pub(crate) fn parse(file: &str, text: Arc<str>) -> Module {
+pub(crate) fn parse(file: &str, text: Arc<str>, macros: &Macros) -> Module {
     let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let mut module = Module { file: file.to_owned(), lines, ..Module::default() };
     let skipped = header(&text);
     let source = text.get(skipped..).unwrap_or_default();
     match tokens(source) {
         Ok(parsed) => {
-            let mut lowerer = Lowerer { offset: skipped, ..Lowerer::default() };
+            let mut lowerer = Lowerer::new(skipped, file, macros);
             module.items = Arc::new(lowerer.items(&parsed.items));
             module.heads = lowerer.heads;
+            module.opaque = lowerer.opaque;
         }
         Err((line, column, message)) => {
             let before = text.get(..skipped).unwrap_or_default().matches('\n').count();
@@ -70,10 +79,20 @@ fn tokens(source: &str) -> Result<syn::File, (usize, usize, String)> {
 }
 
 /// Collects while it goes through a file.
-#[derive(Default)]
-struct Lowerer {
+struct Lowerer<'m> {
     /// What was cut off before parsing.
     offset: usize,
+    file: &'m str,
+    macros: &'m Macros,
+    /// Tokens that macros may still make.
+    budget: usize,
+    /// Macros around the current place, and where the outermost is called.
+    expansions: usize,
+    call: usize,
+    made: Cell<usize>,
+    opaque: Vec<Opaque>,
+    /// Names that are imported from other crates.
+    foreign: BTreeSet<Name>,
     heads: BTreeSet<Name>,
     /// What the functions around the current place mention.
     mentions: Vec<Mentions>,
@@ -89,9 +108,75 @@ struct Mentions {
     methods: BTreeSet<Name>,
 }
 
-impl Lowerer {
+impl<'m> Lowerer<'m> {
+    fn new(offset: usize, file: &'m str, macros: &'m Macros) -> Self {
+        Self {
+            offset,
+            file,
+            macros,
+            budget: MAX_MADE,
+            expansions: 0,
+            call: 0,
+            made: Cell::new(0),
+            opaque: Vec::new(),
+            foreign: BTreeSet::new(),
+            heads: BTreeSet::new(),
+            mentions: Vec::new(),
+            blocks: Vec::new(),
+            next_block: 0,
+        }
+    }
+
     fn at(&self, span: Span) -> usize {
-        span.byte_range().start + self.offset
+        let range = span.byte_range();
+        if range.is_empty() && self.expansions > 0 {
+            // What a rule wrote has no place of its own.
+            self.made.set(self.made.get() + 1);
+            return made_at(self.call, self.made.get());
+        }
+        range.start + self.offset
+    }
+
+    /// The code that a call of a macro of the tree stands for.
+    fn expanded(&mut self, call: &syn::Macro) -> Option<TokenStream> {
+        let names: Vec<Name> = call.path.segments.iter().map(|it| Self::name(&it.ident)).collect();
+        let (name, head) = (names.last()?, names.first()?);
+        let ours = match names.len() {
+            1 => !self.foreign.contains(name),
+            _ => !self.macros.is_foreign(head),
+        };
+        if !ours {
+            return None;
+        }
+        let deep = self.expansions >= MAX_EXPANSIONS;
+        let mut none = 0;
+        let budget = if deep { &mut none } else { &mut self.budget };
+        match self.macros.expand(name, self.file, &call.tokens, budget) {
+            Expansion::Code(code) if !depth::is_too_deep(code.clone()) => Some(code),
+            Expansion::Foreign => None,
+            Expansion::Code(_) | Expansion::Opaque => {
+                self.opaque(call, name);
+                None
+            }
+        }
+    }
+
+    /// Notes a call that can't be written out.
+    fn opaque(&mut self, call: &syn::Macro, name: &Name) {
+        let at = call.path.segments.first().map_or(self.offset, |it| self.at(it.ident.span()));
+        let words = words(call.tokens.clone());
+        self.opaque.push(Opaque { name: Arc::clone(name), at, words });
+    }
+
+    /// Lowers what `read` makes of the code of a macro that is called in `call`.
+    fn within<T>(&mut self, call: &syn::Macro, read: impl FnOnce(&mut Self) -> T) -> T {
+        if self.expansions == 0 {
+            self.call = call.path.segments.first().map_or(self.offset, |it| self.at(it.ident.span()));
+        }
+        self.expansions += 1;
+        let value = read(self);
+        self.expansions -= 1;
+        value
     }
 
     fn name(ident: &syn::Ident) -> Name {
@@ -118,4 +203,19 @@ impl Lowerer {
             top.methods.insert(Arc::clone(name));
         }
     }
+}
+
+/// The words in tokens, at any depth.
+fn words(tokens: TokenStream) -> BTreeSet<Name> {
+    let mut all = BTreeSet::new();
+    let mut rest = vec![tokens.into_iter()];
+    while let Some(level) = rest.last_mut() {
+        match level.next() {
+            Some(proc_macro2::TokenTree::Ident(word)) => drop(all.insert(Lowerer::name(&word))),
+            Some(proc_macro2::TokenTree::Group(group)) => rest.push(group.stream().into_iter()),
+            Some(_) => {}
+            None => drop(rest.pop()),
+        }
+    }
+    all
 }

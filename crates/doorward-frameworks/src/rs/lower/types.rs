@@ -8,7 +8,7 @@ use syn::parse::{ParseStream, Parser};
 use super::Lowerer;
 use crate::rs::ir::{Attr, AttrArg, Name, Path, Pattern, Segment, Type};
 
-impl Lowerer {
+impl Lowerer<'_> {
     pub(super) fn path(&mut self, path: &syn::Path, qself: Option<&syn::QSelf>) -> Arc<Path> {
         let segments = path.segments.iter().map(|it| self.segment(it)).collect();
         let of = qself.map(|it| Box::new((self.ty(&it.ty), it.position)));
@@ -120,7 +120,7 @@ impl Lowerer {
                 syn::Meta::Path(_) => Vec::new(),
                 syn::Meta::List(list) => self.attr_args(list.tokens.clone()),
                 syn::Meta::NameValue(pair) => {
-                    vec![AttrArg { name: None, value: Some(self.expr(&pair.value)), args: Vec::new() }]
+                    vec![AttrArg { name: None, value: Some(self.expr(&pair.value)), to: None, args: Vec::new() }]
                 }
             };
             self.mentions.pop();
@@ -158,21 +158,36 @@ impl Lowerer {
         if named {
             let name = Self::name(&input.call(syn::Ident::parse_any).ok()?);
             input.parse::<syn::Token![=]>().ok()?;
-            let value = input.fork().parse::<syn::Expr>().ok().and_then(|_| input.parse::<syn::Expr>().ok());
-            return Some(AttrArg { name: Some(name), value: value.map(|it| self.expr(&it)), args: Vec::new() });
+            let value = Self::ahead(input);
+            return Some(AttrArg {
+                name: Some(name),
+                value: value.map(|it| self.expr(&it)),
+                to: None,
+                args: Vec::new(),
+            });
         }
         if input.peek(syn::Ident::peek_any) && input.peek2(syn::token::Paren) && depth < 8 {
             let name = Self::name(&input.call(syn::Ident::parse_any).ok()?);
             let group = input.parse::<proc_macro2::Group>().ok()?;
             let args = (|inner: ParseStream<'_>| Ok(self.parse_args(inner, depth + 1))).parse2(group.stream());
-            return Some(AttrArg { name: Some(name), value: None, args: args.unwrap_or_default() });
+            return Some(AttrArg { name: Some(name), value: None, to: None, args: args.unwrap_or_default() });
         }
         if input.peek(syn::token::Paren) && depth < 8 {
             let group = input.parse::<proc_macro2::Group>().ok()?;
             let args = (|inner: ParseStream<'_>| Ok(self.parse_args(inner, depth + 1))).parse2(group.stream());
-            return Some(AttrArg { name: None, value: None, args: args.unwrap_or_default() });
+            return Some(AttrArg { name: None, value: None, to: None, args: args.unwrap_or_default() });
         }
-        let value = input.fork().parse::<syn::Expr>().ok().and_then(|_| input.parse::<syn::Expr>().ok())?;
-        Some(AttrArg { name: None, value: Some(self.expr(&value)), args: Vec::new() })
+        let value = Self::ahead(input)?;
+        let to = input.peek(syn::Token![=>]).then(|| {
+            input.parse::<syn::Token![=>]>().ok()?;
+            Self::ahead(input)
+        });
+        let (value, to) = (self.expr(&value), to.flatten().map(|it| self.expr(&it)));
+        Some(AttrArg { name: None, value: Some(value), to, args: Vec::new() })
+    }
+
+    /// The next expression, if there is one. What is none stays where it is.
+    fn ahead(input: ParseStream<'_>) -> Option<syn::Expr> {
+        input.fork().parse::<syn::Expr>().ok().and_then(|_| input.parse::<syn::Expr>().ok())
     }
 }

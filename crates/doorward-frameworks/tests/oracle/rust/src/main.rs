@@ -16,6 +16,7 @@ fn axum_app(name: &str) -> Option<Router> {
         "axum/basic-routes" => axum_basic_routes::app(),
         "axum/conditions" => axum_conditions::app(),
         "axum/layers-and-guards" => axum_layers_and_guards::app(),
+        "axum/macros" => axum_macros_of_the_project::app(),
         "axum/near-misses" => axum_near_misses::app(),
         "axum/nested-modules" => axum_nested_modules::app(),
         "axum/openapi-router" => axum_openapi_router::app(),
@@ -30,6 +31,7 @@ fn actix_app(name: &str) -> Option<fn(&mut ServiceConfig)> {
         "actix/attributes" => actix_attributes::app,
         "actix/guards" => actix_guards::app,
         "actix/near-misses" => actix_near_misses::app,
+        "actix/route-tables" => actix_route_tables::app,
         "actix/scopes" => actix_scopes::app,
         _ => return None,
     })
