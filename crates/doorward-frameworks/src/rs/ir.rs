@@ -162,12 +162,16 @@ pub(crate) struct Attr {
 }
 
 /// `"value"`, `name`, `name = value`, `value => other` or `name(arguments)` in an attribute.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct AttrArg {
     pub(crate) name: Option<Name>,
     pub(crate) value: Option<Expr>,
     /// `value => this`.
     pub(crate) to: Option<Expr>,
+    /// What stands behind `=`, read as a type.
+    pub(crate) ty: Option<Type>,
+    /// `"name" = value`.
+    pub(crate) literal: Option<String>,
     pub(crate) args: Vec<AttrArg>,
 }
 

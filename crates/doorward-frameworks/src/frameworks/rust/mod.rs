@@ -3,6 +3,7 @@
 
 pub(crate) mod extractors;
 pub(crate) mod layers;
+mod shapes;
 mod silent;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -103,6 +104,7 @@ pub(crate) struct Reader<'p> {
     seen: HashMap<(RouteId, Place), usize>,
     extractors: extractors::Memo,
     words: HashMap<Name, usize>,
+    types: shapes::Types,
     /// Attributes of the project whose routes are listed.
     pub(crate) understood: HashSet<Place>,
     /// From which function each logged term was found.
@@ -147,6 +149,7 @@ impl<'p> Reader<'p> {
             seen: HashMap::new(),
             extractors: extractors::Memo::default(),
             words,
+            types: shapes::Types::default(),
             understood: HashSet::new(),
         }
     }
@@ -243,6 +246,9 @@ impl<'p> Reader<'p> {
         let mut route = Route::new(id.clone(), printable(&module.file), module.line(entry.place.span.start));
         route.chain = entry.layers.iter().map(|it| printable(&it.text)).collect();
         route.guard = guard;
+        if let [handler] = entry.handler.functions.as_slice() {
+            route.shape = shapes::read(&mut self.types, self.program, handler, &id);
+        }
         let handler = match entry.handler.functions.as_slice() {
             [one] => self.program.place(one.scope, one.function.at),
             _ => entry.handler.place,
@@ -315,6 +321,7 @@ impl<'p> Reader<'p> {
             .help("move heavy work out of start-up, or run doorward on the folder of one app");
             self.tell(diagnostic);
         }
+        self.found.schemas = std::mem::take(&mut self.types).into_named();
         self.found.read = std::mem::take(&mut self.eval.read);
         let dead = |start: &usize| self.dead.get(start).copied().unwrap_or(false);
         let live = self.eval.log.iter().filter(|(_, start)| !dead(start)).map(|(it, _)| it.place);

@@ -120,7 +120,7 @@ impl Lowerer<'_> {
                 syn::Meta::Path(_) => Vec::new(),
                 syn::Meta::List(list) => self.attr_args(list.tokens.clone()),
                 syn::Meta::NameValue(pair) => {
-                    vec![AttrArg { name: None, value: Some(self.expr(&pair.value)), to: None, args: Vec::new() }]
+                    vec![AttrArg { value: Some(self.expr(&pair.value)), ..AttrArg::default() }]
                 }
             };
             self.mentions.pop();
@@ -157,25 +157,20 @@ impl Lowerer<'_> {
         let named = input.peek(syn::Ident::peek_any) && input.peek2(syn::Token![=]) && !input.peek2(syn::Token![==]);
         if named {
             let name = Self::name(&input.call(syn::Ident::parse_any).ok()?);
-            input.parse::<syn::Token![=]>().ok()?;
-            let value = Self::ahead(input);
-            return Some(AttrArg {
-                name: Some(name),
-                value: value.map(|it| self.expr(&it)),
-                to: None,
-                args: Vec::new(),
-            });
+            return Some(AttrArg { name: Some(name), ..self.behind_sign(input)? });
         }
-        if input.peek(syn::Ident::peek_any) && input.peek2(syn::token::Paren) && depth < 8 {
-            let name = Self::name(&input.call(syn::Ident::parse_any).ok()?);
-            let group = input.parse::<proc_macro2::Group>().ok()?;
-            let args = (|inner: ParseStream<'_>| Ok(self.parse_args(inner, depth + 1))).parse2(group.stream());
-            return Some(AttrArg { name: Some(name), value: None, to: None, args: args.unwrap_or_default() });
+        if input.peek(syn::LitStr) && input.peek2(syn::Token![=]) && !input.peek2(syn::Token![=>]) {
+            let literal = input.parse::<syn::LitStr>().ok()?.value();
+            return Some(AttrArg { literal: Some(literal), ..self.behind_sign(input)? });
         }
+        let name = match input.peek(syn::Ident::peek_any) && input.peek2(syn::token::Paren) {
+            true if depth < 8 => Some(Self::name(&input.call(syn::Ident::parse_any).ok()?)),
+            _ => None,
+        };
         if input.peek(syn::token::Paren) && depth < 8 {
             let group = input.parse::<proc_macro2::Group>().ok()?;
             let args = (|inner: ParseStream<'_>| Ok(self.parse_args(inner, depth + 1))).parse2(group.stream());
-            return Some(AttrArg { name: None, value: None, to: None, args: args.unwrap_or_default() });
+            return Some(AttrArg { name, args: args.unwrap_or_default(), ..AttrArg::default() });
         }
         let value = Self::ahead(input)?;
         let to = input.peek(syn::Token![=>]).then(|| {
@@ -183,7 +178,16 @@ impl Lowerer<'_> {
             Self::ahead(input)
         });
         let (value, to) = (self.expr(&value), to.flatten().map(|it| self.expr(&it)));
-        Some(AttrArg { name: None, value: Some(value), to, args: Vec::new() })
+        Some(AttrArg { value: Some(value), to, ..AttrArg::default() })
+    }
+
+    /// `= value`, where the value may be a type.
+    fn behind_sign(&mut self, input: ParseStream<'_>) -> Option<AttrArg> {
+        input.parse::<syn::Token![=]>().ok()?;
+        let as_type = input.fork();
+        let ty = as_type.parse::<syn::Type>().ok().filter(|_| as_type.is_empty() || as_type.peek(syn::Token![,]));
+        let value = Self::ahead(input);
+        Some(AttrArg { value: value.map(|it| self.expr(&it)), ty: ty.map(|it| self.ty(&it)), ..AttrArg::default() })
     }
 
     /// The next expression, if there is one. What is none stays where it is.
