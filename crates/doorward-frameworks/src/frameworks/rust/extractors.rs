@@ -98,22 +98,31 @@ impl Reader<'_> {
             .methods_of(id)
             .iter()
             .filter(|it| {
-                it.owner.as_ref().and_then(|it| it.implements.as_deref()).is_some_and(|it| TRAITS.contains(&it))
+                it.owner
+                    .as_ref()
+                    .and_then(|it| it.implements.as_deref())
+                    .is_some_and(|it| TRAITS.contains(&it) && it != "OptionalFromRequestParts")
             })
             .filter(|it| matches!(&*it.function.name, "from_request" | "from_request_parts"))
             .cloned()
             .collect();
-        let mut state = GuardState::Open;
+        let mut state: Option<GuardState> = None;
         for maker in &makers {
-            state = match flow::effect(self.program, maker, Role::Extractor) {
+            let made = match flow::effect(self.program, maker, Role::Extractor) {
                 Effect::Refuses => GuardState::Guarded,
                 Effect::MayRefuse => GuardState::Unsure,
-                Effect::Passes => self.through_others(maker, depth),
+                Effect::Passes => match self.through_others(maker, depth) {
+                    GuardState::Open if may_fail(id, maker) => GuardState::Unsure,
+                    state => state,
+                },
             };
-            if state == GuardState::Guarded {
-                break;
-            }
+            // `Claims<Required>` and `Claims<Optional>` may be made in different ways.
+            state = Some(match state {
+                Some(before) if before != made => GuardState::Unsure,
+                _ => made,
+            });
         }
+        let mut state = state.unwrap_or(GuardState::Open);
         // `#[derive(FromRequestParts)]` makes each field in turn.
         if makers.is_empty()
             && let Some(def) = self.program.type_def(id).cloned()
@@ -135,7 +144,7 @@ impl Reader<'_> {
     /// An extractor that makes another one first, and fails with it.
     fn through_others(&mut self, maker: &FnRef, depth: usize) -> GuardState {
         let mut state = GuardState::Open;
-        let paths: Vec<std::sync::Arc<Path>> = maker.function.paths.clone();
+        let paths: Vec<std::sync::Arc<Path>> = flow::fails_with(maker);
         for path in &paths {
             // `User::from_request_parts(parts, state).await?`
             if !matches!(path.last(), "from_request" | "from_request_parts" | "extract") || path.segments.len() < 2 {
@@ -152,6 +161,23 @@ impl Reader<'_> {
         }
         state
     }
+}
+
+/// Whether a maker may fail for want of credentials, as far as its words tell: not surely with 401, and not surely
+/// for every stranger.
+fn may_fail(of: &TypeId, maker: &FnRef) -> bool {
+    let never = maker.owner.as_ref().and_then(|it| it.implementation.as_ref()).is_some_and(|it| {
+        let errors = ["Error", "Rejection"].iter().filter_map(|name| it.types.get(*name));
+        errors.filter_map(Type::path).any(|it| it.last() == "Infallible")
+    });
+    let function = &maker.function;
+    let fails = function.paths.iter().any(|it| matches!(it.last(), "Err" | "err"))
+        || ["ok_or", "ok_or_else", "map_err"].iter().any(|it| function.methods.contains(*it));
+    // What is missing for want of a layer is a mistake of the server's.
+    let broken = function.paths.iter().any(|it| it.last() == "INTERNAL_SERVER_ERROR");
+    let about = |it: &str| flow::sounds_like_auth(it) || flow::is_about_credentials(it);
+    let mut words = function.paths.iter().flat_map(|it| &it.segments).map(|it| &*it.name);
+    !never && fails && !broken && (about(&of.name) || words.any(about))
 }
 
 fn derives_extraction(arg: &crate::rs::ir::AttrArg) -> bool {

@@ -78,7 +78,7 @@ impl Lowerer<'_> {
         let call = self.macro_call(&item.mac);
         if let Some(name) = &item.ident {
             all.macros.insert(Self::name(name), call.tokens);
-        } else if call.path.last() == "cfg_if" {
+        } else if matches!(call.path.last(), "cfg_if" | "cfg_select") {
             for tokens in branches(item.mac.tokens.clone()) {
                 for inner in super::parse_items(tokens).unwrap_or_default() {
                     self.item(&inner, all);
@@ -368,7 +368,7 @@ fn attrs_of(item: &syn::Item) -> &[syn::Attribute] {
     }
 }
 
-/// The bodies of `if #[cfg(…)] { … } else { … }`.
+/// The bodies of `if #[cfg(…)] { … } else { … }`, and of `feature = "…" => { … }`.
 fn branches(tokens: proc_macro2::TokenStream) -> Vec<proc_macro2::TokenStream> {
     tokens
         .into_iter()

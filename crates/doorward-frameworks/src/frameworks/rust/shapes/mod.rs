@@ -33,6 +33,8 @@ const CRATES: &[&str] = &[
     "garde_actix_web",
     "axum_valid",
     "serde_qs",
+    "actix_web_validator",
+    "axum_validated_extractors",
 ];
 
 /// Headers by the type that reads them.
@@ -125,9 +127,32 @@ impl Reading<'_> {
         }
     }
 
+    /// An extractor of the project that checks what another one makes: `ValidatedJson<T>`.
+    fn wrapped(&self, path: &Path) -> Option<&'static str> {
+        let owner = self.function.owner.as_deref();
+        let Def::Type(id) = self.program.path(self.function.scope, path, owner) else { return None };
+        let makers: Vec<&FnRef> = self
+            .program
+            .methods_of(&id)
+            .iter()
+            .filter(|it| matches!(&*it.function.name, "from_request" | "from_request_parts"))
+            .collect();
+        let made = |kind: &str| {
+            let mentions = |it: &&&FnRef| {
+                let mut names = it.function.paths.iter().flat_map(|it| &it.segments);
+                names.any(|it| &*it.name == kind)
+            };
+            id.name.contains(kind) || makers.iter().any(|it| mentions(&it))
+        };
+        if makers.is_empty() || path.args().is_empty() {
+            return None;
+        }
+        ["Json", "Query", "Form", "Path"].into_iter().find(|it| made(it))
+    }
+
     fn param(&mut self, ty: &Type, required: bool, depth: usize) {
         let Some(path) = ty.path().filter(|_| depth < 8) else { return };
-        let Some(name) = self.known(path) else { return };
+        let Some(name) = self.known(path).or_else(|| self.wrapped(path)) else { return };
         let inner = path.args().first().cloned();
         match (name, inner) {
             ("Option" | "Result", Some(inner)) => self.param(&inner, false, depth + 1),

@@ -16,6 +16,7 @@ fn axum_app(name: &str) -> Option<Router> {
     Some(match name {
         "axum/basic-routes" => axum_basic_routes::app(),
         "axum/conditions" => axum_conditions::app(),
+        "axum/guards-that-do-not-hold" => axum_guards_that_do_not_hold::app(),
         "axum/layers-and-guards" => axum_layers_and_guards::app(),
         "axum/macros" => axum_macros_of_the_project::app(),
         "axum/near-misses" => axum_near_misses::app(),
@@ -32,6 +33,7 @@ fn actix_app(name: &str) -> Option<fn(&mut ServiceConfig)> {
     Some(match name {
         "actix/attributes" => actix_attributes::app,
         "actix/guards" => actix_guards::app,
+        "actix/guards-that-do-not-hold" => actix_guards_that_do_not_hold::app,
         "actix/near-misses" => actix_near_misses::app,
         "actix/route-tables" => actix_route_tables::app,
         "actix/scopes" => actix_scopes::app,
