@@ -9,7 +9,7 @@ use crate::rs::ir::{Items, Mod, Name};
 
 /// Modules may name the same file again through `#[path]`.
 const MAX_DEPTH: usize = 64;
-const MAX_SCOPES: usize = 400_000;
+const MAX_SCOPES: usize = 200_000;
 
 /// One module to be built.
 struct Task<'a> {
@@ -94,6 +94,7 @@ impl Program {
     fn child(&mut self, task: &Task<'_>, parent: ScopeId, inner: &Mod, seen: &mut HashSet<usize>) -> Option<ScopeId> {
         let below = |folder: &str, name: &str| normalise(&format!("{folder}/{name}"));
         let (krate, module, files) = (task.krate, task.module, task.files);
+        let id = parent;
         let (parent, depth, folder) = (Some(parent), task.depth + 1, below(&task.folder, &inner.name));
         let base = Task { krate, module, parent, items: Arc::default(), folder, files, depth };
         if let Some(items) = &inner.inline {
@@ -111,6 +112,10 @@ impl Program {
             }
         };
         let file = choices.iter().find_map(|it| task.files.get(it).copied())?;
+        if self.is_inside(file, id) {
+            // The compiler refuses a file that is a module of itself.
+            return None;
+        }
         let path = self.modules.get(file).map(|it| it.file.clone()).unwrap_or_default();
         if inner.test {
             let folder = format!("{}/", base.folder);
@@ -124,6 +129,14 @@ impl Program {
             None => base.folder.clone(),
         };
         Some(self.scope_of(Task { module: file, items, folder, ..base }, false, seen))
+    }
+
+    /// Whether a scope stands in a file, or in a module of that file.
+    fn is_inside(&self, file: usize, scope: ScopeId) -> bool {
+        let outer = |it: &ScopeId| self.scopes.get(*it).and_then(|it| it.parent);
+        std::iter::successors(Some(scope), outer)
+            .take(MAX_DEPTH * 2)
+            .any(|it| self.scopes.get(it).is_some_and(|it| it.module == file))
     }
 
     fn collect_functions(&mut self) {
