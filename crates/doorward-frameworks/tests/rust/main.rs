@@ -5,7 +5,12 @@
 //! holds their applications and tells what each request is answered. A line of `truth.txt` is a route and the state of
 //! its guard, or, behind `!`, a request that no route answers.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails should stop where it fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should stop where it fails"
+)]
 
 mod oracle;
 mod shapes;

@@ -3,6 +3,8 @@
 //! A body that the schema allows has to be taken, one without a property that is required has to be refused, and an
 //! answer has to be one that its schema allows.
 
+use std::collections::BTreeSet;
+
 use doorward::inventory::{App, Route};
 use doorward::shape::Within;
 use serde_json::{Map, Value, json};
@@ -12,7 +14,7 @@ use crate::{filled, fixtures, found, name, oracle};
 /// The schema behind a reference.
 fn resolved<'a>(app: &'a App, schema: &'a Value) -> &'a Value {
     let name = schema.get("$ref").and_then(Value::as_str).map(|it| it.rsplit('/').next().unwrap());
-    name.map_or(schema, |it| app.schemas.get(it).unwrap())
+    name.map_or(schema, |it| &app.schemas[it])
 }
 
 /// Values that fit a schema: the fullest first.
@@ -254,4 +256,75 @@ fn servers_take_and_give_what_their_types_say() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a document says of a route, and what is said of it here, in the same words.
+fn told(operation: &Value) -> Vec<String> {
+    let list = |it: &Value| it.as_array().cloned().unwrap_or_default();
+    let mut all: Vec<String> = list(&operation["parameters"])
+        .iter()
+        .map(|it| format!("{} {} {}", it["in"], it["name"], it["required"].as_bool().unwrap_or(false)))
+        .collect();
+    for (media_type, _) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+        all.push(format!("body {media_type}"));
+    }
+    for (status, response) in operation["responses"].as_object().into_iter().flatten() {
+        let kinds = response["content"].as_object().cloned().unwrap_or_default();
+        let schema = kinds.values().next().map(|it| it["schema"].clone()).unwrap_or_default();
+        all.push(format!("{status} {:?} {}", kinds.keys().collect::<Vec<_>>(), outline(&schema)));
+    }
+    all.sort();
+    all
+}
+
+/// The names in a schema. How wide a number is, only one of the two tells.
+fn outline(schema: &Value) -> String {
+    match (schema.get("$ref"), schema.get("items")) {
+        (Some(Value::String(name)), _) => name.clone(),
+        (_, Some(items)) => format!("[{}]", outline(items)),
+        _ => schema.get("type").map(Value::to_string).unwrap_or_default(),
+    }
+}
+
+fn mine(route: &Route) -> Vec<String> {
+    let shape = &route.shape;
+    let within = |it: Within| serde_json::to_value(it).unwrap();
+    let mut all: Vec<String> =
+        shape.parameters.iter().map(|it| format!("{} {} {}", within(it.within), json!(it.name), it.required)).collect();
+    all.extend(shape.body.iter().map(|it| format!("body {}", it.media_type)));
+    all.extend(shape.responses.iter().map(|it| {
+        let kinds: Vec<&String> = it.media_type.iter().collect();
+        format!("{} {kinds:?} {}", it.status, it.schema.as_ref().map(outline).unwrap_or_default())
+    }));
+    all.sort();
+    all
+}
+
+#[test]
+fn what_utoipa_says_of_a_server_is_what_is_said_of_its_source() {
+    let folder = fixtures().into_iter().find(|it| it.ends_with("axum/documented")).unwrap();
+    let analysis = found(&folder);
+    let app = analysis.inventory.apps.first().unwrap();
+    let answer = oracle::ask(&[format!("{} GET /openapi.json", name(&folder))]).remove(0);
+    let document: Value = serde_json::from_str(&answer.body).unwrap();
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for route in app.routes.iter().filter(|it| it.id.path.to_string() != "/openapi.json") {
+        let method = route.id.method.to_string().to_lowercase();
+        let operation = &document["paths"][route.id.path.to_string()][method];
+        let (theirs, ours) = (told(operation), mine(route));
+        compared += ours.len();
+        if theirs != ours {
+            wrong.push(format!("{}: {theirs:#?}, and here {ours:#?}", route.id));
+        }
+    }
+    for (name, theirs) in document["components"]["schemas"].as_object().unwrap() {
+        let keys = |it: &Value| it["properties"].as_object().map(|it| it.keys().cloned().collect::<BTreeSet<_>>());
+        let ours = app.schemas.get(name).unwrap();
+        if keys(theirs) != keys(ours) || theirs["enum"] != ours["enum"] {
+            wrong.push(format!("{name}: {theirs}, and here {ours}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(compared > 10, "{compared}");
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::refusal::falls_back;
 use crate::rs::ir::{Expr, ExprKind, Path, StatementKind};
 use crate::rs::program::FnRef;
 
@@ -30,7 +31,8 @@ fn straight(expr: &Expr, last: bool, all: &mut Vec<Arc<Path>>, depth: usize) {
                 }
             }
         }
-        ExprKind::Try(inner) => all.extend(called(inner)),
+        // Whatever stands before `?` and gives nothing else instead has failed with it.
+        ExprKind::Try(inner) if !falls_back(inner) => all.extend(called(inner, |_| true)),
         ExprKind::Same(inner) | ExprKind::Await(inner) => straight(inner, last, all, depth + 1),
         ExprKind::Return(Some(inner)) => straight(inner, true, all, depth + 1),
         ExprKind::Call(callee, args) => {
@@ -41,28 +43,29 @@ fn straight(expr: &Expr, last: bool, all: &mut Vec<Arc<Path>>, depth: usize) {
             match (path, args.as_slice()) {
                 // `Ok(Self(User::from_request(…).await?))`
                 ("pin" | "new" | "Ok" | "Some" | "Self", [one]) => straight(one, last && path != "Ok", all, depth + 1),
-                _ if last => all.extend(called(expr)),
+                _ if last => all.extend(called(expr, keeps)),
                 _ => {}
             }
         }
-        ExprKind::Method(..) if last => all.extend(called(expr)),
+        ExprKind::Method(..) if last => all.extend(called(expr, keeps)),
         ExprKind::Method(receiver, ..) => straight(receiver, false, all, depth + 1),
         ExprKind::Struct(_, fields, _) => fields.iter().for_each(|(_, it)| straight(it, false, all, depth + 1)),
         _ => {}
     }
 }
 
-/// The call at the start of a chain that keeps its failure.
-fn called(expr: &Expr) -> Option<Arc<Path>> {
+/// Methods that leave a failure what it is.
+fn keeps(name: &str) -> bool {
+    matches!(name, "map" | "map_err" | "into_inner" | "boxed" | "boxed_local" | "context")
+}
+
+/// The call at the start of a chain of methods that keep its failure.
+fn called(expr: &Expr, keeps: fn(&str) -> bool) -> Option<Arc<Path>> {
     let mut at = expr;
     for _ in 0..32 {
         at = match &at.kind {
             ExprKind::Same(inner) | ExprKind::Await(inner) => inner,
-            ExprKind::Method(receiver, name, _, _)
-                if matches!(&**name, "map" | "map_err" | "into_inner" | "boxed" | "boxed_local" | "context") =>
-            {
-                receiver
-            }
+            ExprKind::Method(receiver, name, _, _) if keeps(name) => receiver,
             ExprKind::Call(callee, _) => match &callee.kind {
                 ExprKind::Path(path) => return Some(Arc::clone(path)),
                 _ => return None,

@@ -29,6 +29,14 @@ impl Reader<'_> {
                 if left.is_some() && !passes && block.statements.iter().any(&mut made) {
                     return true;
                 }
+                // `let response = match error { Denied => …401… }; Ok(request.into_response(response))`
+                if let (None, Some(Statement { kind: StatementKind::Expr(value, false), .. })) =
+                    (left, block.statements.last())
+                    && !self.goes_on(value)
+                    && block.statements.iter().any(|it| self.holds_refusal(&inner, it, value))
+                {
+                    return true;
+                }
                 let last = left.or(block.statements.last());
                 match last.map(|it| &it.kind) {
                     Some(StatementKind::Expr(expr, ends)) => {
@@ -46,6 +54,16 @@ impl Reader<'_> {
             ExprKind::Closure(closure) => self.is_refusal(here, &closure.body),
             _ => !self.goes_on(expr) && self.says_refusal(here, expr, 0),
         }
+    }
+
+    /// Whether a statement keeps a refusal in a variable that `value` is made of.
+    fn holds_refusal(&mut self, here: &Here, statement: &Statement, value: &Expr) -> bool {
+        let StatementKind::Let(Pattern::Name(name, _), _, Some(init), _) = &statement.kind else { return false };
+        mentions(value, name, 0)
+            && match &init.kind {
+                ExprKind::Match(_, arms) => arms.iter().any(|it| self.says_refusal(here, &it.body, 48)),
+                _ => self.says_refusal(here, init, 48),
+            }
     }
 
     /// Whether an expression names 401, 403 or an error that says so.
@@ -246,7 +264,7 @@ fn names_variant(pattern: &Pattern, variant: &Name, depth: usize) -> bool {
 }
 
 /// Whether a chain gives something else where nothing was found: `token.or(guest).ok_or(…)`.
-fn falls_back(expr: &Expr) -> bool {
+pub(super) fn falls_back(expr: &Expr) -> bool {
     let mut at = expr;
     for _ in 0..64 {
         at = match &at.kind {
@@ -262,4 +280,16 @@ fn falls_back(expr: &Expr) -> bool {
         };
     }
     true
+}
+
+/// Whether a value is made of a variable.
+fn mentions(expr: &Expr, name: &Name, depth: usize) -> bool {
+    let inner = |it: &Expr| depth < 16 && mentions(it, name, depth + 1);
+    match &expr.kind {
+        ExprKind::Path(path) => path.single() == Some(name),
+        ExprKind::Call(_, args) => args.iter().any(inner),
+        ExprKind::Method(receiver, _, _, args) => inner(receiver) || args.iter().any(inner),
+        ExprKind::Same(it) | ExprKind::Await(it) => inner(it),
+        _ => false,
+    }
 }

@@ -23,7 +23,8 @@ pub(super) fn read(types: &mut Types, program: &Program, function: &FnRef, shape
                 let written = arg.ty.as_ref().or_else(|| named(&arg.args, "content").and_then(|it| it.ty.as_ref()));
                 if let Some(ty) = written {
                     let schema = types.schema(program, ty, At::of(function), Mode::Take, 0);
-                    let media_type = "application/json".to_owned();
+                    let kind = named(&arg.args, "content_type").and_then(text).map(|it| printable(&it));
+                    let media_type = kind.unwrap_or_else(|| usual(ty).to_owned());
                     shape.body = Some(Body { media_type, required: true, schema });
                 }
             }
@@ -54,12 +55,16 @@ fn response(types: &mut Types, program: &Program, function: &FnRef, arg: &AttrAr
     let body = named(&arg.args, "body").and_then(|it| it.ty.as_ref());
     let schema = body.map(|ty| types.schema(program, ty, At::of(function), Mode::Give, 0));
     let media_type = named(&arg.args, "content_type").and_then(text).map(|it| printable(&it));
-    let usual = || match body.and_then(Type::path).map(|it| it.last()) {
+    let media_type = media_type.or_else(|| body.map(|it| usual(it).to_owned()));
+    Some(Response { status, media_type, schema })
+}
+
+/// The kind of a body that says none itself.
+fn usual(ty: &Type) -> &'static str {
+    match ty.path().map(|it| it.last()) {
         Some("String" | "str") => "text/plain",
         _ => "application/json",
-    };
-    let media_type = media_type.or_else(|| schema.as_ref().map(|_| usual().to_owned()));
-    Some(Response { status, media_type, schema })
+    }
 }
 
 fn error_status(name: &str) -> Option<&'static str> {

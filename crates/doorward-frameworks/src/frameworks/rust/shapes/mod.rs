@@ -127,6 +127,13 @@ impl Reading<'_> {
         }
     }
 
+    /// `#[derive(TypedPath)]`: the type is made of the path's values.
+    fn carries_a_path(&self, path: &Path) -> bool {
+        let owner = self.function.owner.as_deref();
+        let Def::Type(id) = self.program.path(self.function.scope, path, owner) else { return false };
+        self.program.type_def(&id).is_some_and(|it| it.attrs.iter().any(|it| it.name() == "typed_path"))
+    }
+
     /// An extractor of the project that checks what another one makes: `ValidatedJson<T>`.
     fn wrapped(&self, path: &Path) -> Option<&'static str> {
         let owner = self.function.owner.as_deref();
@@ -152,6 +159,10 @@ impl Reading<'_> {
 
     fn param(&mut self, ty: &Type, required: bool, depth: usize) {
         let Some(path) = ty.path().filter(|_| depth < 8) else { return };
+        if self.carries_a_path(path) {
+            self.path(ty);
+            return;
+        }
         let Some(name) = self.known(path).or_else(|| self.wrapped(path)) else { return };
         let inner = path.args().first().cloned();
         match (name, inner) {

@@ -16,6 +16,7 @@ fn axum_app(name: &str) -> Option<Router> {
     Some(match name {
         "axum/basic-routes" => axum_basic_routes::app(),
         "axum/conditions" => axum_conditions::app(),
+        "axum/documented" => axum_documented::app(),
         "axum/guards-that-do-not-hold" => axum_guards_that_do_not_hold::app(),
         "axum/layers-and-guards" => axum_layers_and_guards::app(),
         "axum/macros" => axum_macros_of_the_project::app(),
