@@ -43,6 +43,6 @@ pub(crate) fn ask(questions: &[String]) -> Vec<Answer> {
             Answer { status: status.parse().unwrap(), body: body.to_owned() }
         })
         .collect();
-    assert_eq!(answers.len(), questions.len());
+    assert_eq!(answers.len(), questions.len(), "{}", String::from_utf8_lossy(&output.stderr));
     answers
 }

@@ -11,14 +11,12 @@ use doorward::diagnostic::Diagnostic;
 use doorward::inventory::{GuardState, Method, Step, StepKind};
 use doorward::path::PathTemplate;
 
-use super::{attributes, routes, tables, templates};
+use super::{attributes, routes, templates};
 use crate::frameworks::rust::{Entry, Handler, Layer, MAX_WALKS, Reader, conditional, unroll};
 use crate::project::{Found, Package};
-use crate::rs::flow;
 use crate::rs::ir::Name;
-use crate::rs::program::{Def, FnRef, Program, TypeId};
+use crate::rs::program::Program;
 use crate::rs::value::{Arg, Branch, Term, TermKind, Value};
-use crate::source::Place;
 use crate::walk::printable;
 
 const CRATES: &[&str] = &["actix_web", "utoipa_actix_web", "paperclip", "actix_files", "actix_web_lab"];
@@ -84,21 +82,21 @@ fn is_app(path: &[Name]) -> bool {
 
 /// The part of an application that is being read.
 #[derive(Clone, Default)]
-struct Around {
-    prefix: PathTemplate,
+pub(super) struct Around {
+    pub(super) prefix: PathTemplate,
     /// Outermost first.
-    layers: Vec<Rc<Layer>>,
-    steps: Vec<Step>,
-    branch: Option<Branch>,
-    depth: usize,
+    pub(super) layers: Vec<Rc<Layer>>,
+    pub(super) steps: Vec<Step>,
+    pub(super) branch: Option<Branch>,
+    pub(super) depth: usize,
 }
 
-struct Actix<'p> {
-    reader: Reader<'p>,
-    walks: usize,
+pub(super) struct Actix<'p> {
+    pub(super) reader: Reader<'p>,
+    pub(super) walks: usize,
     /// Handlers with a path of their own that were registered.
-    used: HashSet<usize>,
-    guards: Vec<(Rc<Layer>, Branch)>,
+    pub(super) used: HashSet<usize>,
+    pub(super) guards: Vec<(Rc<Layer>, Branch)>,
 }
 
 impl Actix<'_> {
@@ -190,7 +188,7 @@ impl Actix<'_> {
         }
     }
 
-    fn wrap(&mut self, arg: &Arg, call: &Rc<Term>, name: &str, around: &mut Around) {
+    pub(super) fn wrap(&mut self, arg: &Arg, call: &Rc<Term>, name: &str, around: &mut Around) {
         let verdict = self.reader.judge(&arg.value, &arg.text, 0);
         let text = arg.text.to_string();
         around.steps.push(self.reader.step(StepKind::Middleware, format!("{name}({text})"), None, call.place));
@@ -363,7 +361,7 @@ impl Actix<'_> {
         }
     }
 
-    fn route(&mut self, call: &Rc<Term>, path: &PathTemplate, route: &Arg, around: &Around) {
+    pub(super) fn route(&mut self, call: &Rc<Term>, path: &PathTemplate, route: &Arg, around: &Around) {
         for value in route.value.each() {
             let Some(read) = routes::read(&value) else {
                 let diagnostic = Diagnostic::new(
@@ -396,7 +394,14 @@ impl Actix<'_> {
         }
     }
 
-    fn entry(&self, call: &Rc<Term>, method: &str, path: PathTemplate, handler: &Arg, around: &Around) -> Entry {
+    pub(super) fn entry(
+        &self,
+        call: &Rc<Term>,
+        method: &str,
+        path: PathTemplate,
+        handler: &Arg,
+        around: &Around,
+    ) -> Entry {
         Entry {
             method: Method::new(method),
             text: format!("{} {path} to {}", method.to_ascii_uppercase(), handler.text),
@@ -409,7 +414,7 @@ impl Actix<'_> {
         }
     }
 
-    fn add(&mut self, entry: Entry) {
+    pub(super) fn add(&mut self, entry: Entry) {
         let branch = Rc::clone(&entry.branch);
         let missed = entry
             .layers
@@ -418,72 +423,6 @@ impl Actix<'_> {
             .map(|it| (Rc::clone(it), Rc::clone(&branch)));
         self.guards.extend(missed);
         self.reader.add(entry);
-    }
-
-    /// A handler whose attribute holds its path.
-    fn marked(&mut self, call: &Rc<Term>, function: &FnRef, around: &Around) {
-        self.used.insert(function.key());
-        let all = attributes::read(self.reader.program, function);
-        if all.is_empty() {
-            let diagnostic = Diagnostic::new("DW2260", format!("no path can be read for `{}`", function.function.name))
-                .at(self.reader.location(call.place))
-                .help("write the path in its attribute, as in `#[get(\"/orders\")]`, or register it with `route`");
-            self.reader.tell(diagnostic);
-        }
-        for marked in all {
-            let path = match marked.path.as_deref().map(templates::parse) {
-                Some(Ok(path)) => path,
-                Some(Err(code)) => {
-                    let diagnostic = Diagnostic::new(code, "the path of a handler is more than a template can say")
-                        .at(self.reader.location(marked.place))
-                        .help("write values as `{name}`");
-                    self.reader.tell(diagnostic);
-                    continue;
-                }
-                None => continue,
-            };
-            let mut inner = around.clone();
-            for name in &marked.wraps {
-                self.named_wrap(name, function, &marked, &mut inner);
-            }
-            for method in &marked.methods {
-                let text = function.function.name.to_string();
-                let handler = Arg {
-                    value: Value::Function(function.clone()),
-                    place: marked.place,
-                    text: Rc::from(text),
-                    name: None,
-                };
-                let mut entry = self.entry(call, method, around.prefix.join(&path), &handler, &inner);
-                entry.place = marked.place;
-                entry.text = format!("#[{}(\"{path}\")]", method.to_lowercase());
-                self.add(entry);
-            }
-        }
-    }
-
-    /// `wrap = "Auth"` of an attribute.
-    fn named_wrap(&mut self, name: &str, function: &FnRef, marked: &attributes::Marked, around: &mut Around) {
-        let path: String = name.chars().take_while(|it| it.is_alphanumeric() || matches!(it, '_' | ':')).collect();
-        let names: Vec<Name> = path.split("::").filter(|it| !it.is_empty()).map(Name::from).collect();
-        let of = |names: &[Name]| self.reader.program.names(function.scope, names, false);
-        let found = match of(&names) {
-            Def::Missing => of(names.get(..names.len().saturating_sub(1)).unwrap_or_default()),
-            found => found,
-        };
-        let value = match found {
-            Def::Functions(all) => all.first().cloned().map_or(Value::Unknown, |it| match it.owner {
-                // `Auth::new()` makes what it is a method of.
-                Some(ref owner) => owner.of.clone().map_or(Value::Unknown, object),
-                None => Value::Function(it),
-            }),
-            Def::Type(of) => object(of),
-            _ => Value::Unknown,
-        };
-        let verdict = self.reader.judge(&value, &path, 0);
-        around.steps.push(self.reader.step(StepKind::Middleware, format!("wrap = {path}"), None, marked.place));
-        let branch: Branch = Rc::from(Vec::new());
-        around.layers.push(Rc::new(Layer { text: path, place: marked.place, branch, verdict }));
     }
 
     /// `.configure(function)`: the function is called, and what it did to its argument is read.
@@ -528,107 +467,6 @@ impl Actix<'_> {
             self.reader.tell(diagnostic);
         }
     }
-
-    /// Routes that an attribute of the project writes for a type. Whether there are any.
-    fn table(&mut self, call: &Rc<Term>, of: &TypeId, around: &Around) -> bool {
-        let program = self.reader.program;
-        let Some((name, lines)) = tables::read(program, of).filter(|_| around.depth < 16) else { return false };
-        if let Some(attr) = program.type_def(of).and_then(|it| it.attrs.iter().find(|it| it.name() == name)) {
-            let place = program.place(of.scope, attr.at);
-            if self.reader.understood.insert(place) {
-                let message = format!("the routes of `{}` are what `#[{}]` is given", of.name, printable(&name));
-                let diagnostic = Diagnostic::new("DW2343", message)
-                    .at(self.reader.location(place))
-                    .help("compare with what the macro of the project makes of its arguments");
-                self.reader.found.source.findings.push(diagnostic);
-            }
-        }
-        for line in &lines {
-            self.line(call, of, line, around);
-        }
-        true
-    }
-
-    fn line(&mut self, call: &Rc<Term>, of: &TypeId, line: &tables::Line, around: &Around) {
-        let program = self.reader.program;
-        let place = program.place(of.scope, line.at);
-        let Ok(path) = templates::parse(&line.path) else { return };
-        for answer in &line.answers {
-            let found = match answer {
-                tables::Answer::Handler(_, path) | tables::Answer::Under(path) => program.path(of.scope, path, None),
-                tables::Answer::Unknown => Def::Missing,
-            };
-            match (answer, found) {
-                (tables::Answer::Handler(method, name), found) => {
-                    let value = match found {
-                        Def::Functions(all) => Value::either(all.into_iter().map(Value::Function).collect()),
-                        _ => Value::Unknown,
-                    };
-                    let handler = Arg { value, place, text: Rc::from(name.last()), name: None };
-                    let method = method.to_uppercase();
-                    let mut entry = self.entry(call, &method, around.prefix.join(&path), &handler, around);
-                    entry.place = place;
-                    self.add(entry);
-                }
-                (_, Def::Type(inner)) => {
-                    let mut deeper = around.clone();
-                    deeper.depth += 1;
-                    deeper.prefix = around.prefix.join(&path);
-                    let step = self.reader.step(StepKind::Mount, &*inner.name, Some(path.to_string()), place);
-                    deeper.steps.push(step);
-                    if !self.table(call, &inner, &deeper) {
-                        self.unread(place);
-                    }
-                }
-                _ => self.unread(place),
-            }
-        }
-    }
-
-    /// A line of a table that says nothing clear.
-    fn unread(&mut self, place: Place) {
-        let diagnostic =
-            Diagnostic::new("DW2004", "a macro of the project registers something here that can't be read")
-                .at(self.reader.location(place))
-                .help("name a method and a handler, or register the routes without the macro");
-        self.reader.tell(diagnostic);
-    }
-
-    /// What remains when no route matched. That it says 404 is no route.
-    fn default_service(&mut self, call: &Rc<Term>, route: &Arg, around: &Around) {
-        let rest: PathTemplate = "/{*path}".parse().unwrap_or_default();
-        let handler = routes::read(&route.value).and_then(|it| it.handler).unwrap_or_else(|| route.clone());
-        let functions: Vec<FnRef> = match &handler.value {
-            Value::Function(function) => vec![function.clone()],
-            Value::Closure(closure) if flow::closure_only_not_found(&closure.closure) => return,
-            Value::Term(term) if term.head.iter().any(|it| &**it == "Files") => return,
-            _ => Vec::new(),
-        };
-        if !functions.is_empty() && functions.iter().all(|it| flow::only_not_found(self.reader.program, it)) {
-            return;
-        }
-        // `HttpResponse::NotFound` itself may be the handler.
-        if let Value::Term(term) = &handler.value
-            && term.head.last().is_some_and(|it| matches!(&**it, "NotFound" | "not_found"))
-        {
-            return;
-        }
-        self.route_or_all(call, &around.prefix.join(&rest), route, around);
-    }
-
-    fn route_or_all(&mut self, call: &Rc<Term>, path: &PathTemplate, route: &Arg, around: &Around) {
-        if routes::read(&route.value).is_some() {
-            self.route(call, path, route, around);
-        } else {
-            let entry = self.entry(call, Method::ALL, path.clone(), route, around);
-            self.add(entry);
-        }
-    }
-}
-
-/// A value of a type, of which nothing else is known.
-fn object(of: crate::rs::program::TypeId) -> Value {
-    Value::Object(Rc::new(crate::rs::value::Object { of, variant: None, fields: std::collections::BTreeMap::new() }))
 }
 
 /// The conditions of what stands inside of something else.

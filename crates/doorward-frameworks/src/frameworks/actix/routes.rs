@@ -2,7 +2,13 @@
 
 use std::rc::Rc;
 
+use doorward::inventory::Method;
+use doorward::path::PathTemplate;
+
+use super::discover::{Actix, Around};
 use crate::frameworks::rust::unroll;
+use crate::rs::flow;
+use crate::rs::program::FnRef;
 use crate::rs::value::{Arg, Branch, Term, TermKind, Value};
 
 const METHODS: &[&str] = &["get", "post", "put", "delete", "patch", "head", "options", "trace", "connect"];
@@ -85,6 +91,39 @@ pub(super) fn guards(value: &Value, methods: &mut Vec<String>, depth: usize) {
             for arg in args {
                 guards(&arg.value, methods, depth + 1);
             }
+        }
+    }
+}
+
+impl Actix<'_> {
+    /// What remains when no route matched. That it says 404 is no route.
+    pub(super) fn default_service(&mut self, call: &Rc<Term>, route: &Arg, around: &Around) {
+        let rest: PathTemplate = "/{*path}".parse().unwrap_or_default();
+        let handler = read(&route.value).and_then(|it| it.handler).unwrap_or_else(|| route.clone());
+        let functions: Vec<FnRef> = match &handler.value {
+            Value::Function(function) => vec![function.clone()],
+            Value::Closure(closure) if flow::closure_only_not_found(&closure.closure) => return,
+            Value::Term(term) if term.head.iter().any(|it| &**it == "Files") => return,
+            _ => Vec::new(),
+        };
+        if !functions.is_empty() && functions.iter().all(|it| flow::only_not_found(self.reader.program, it)) {
+            return;
+        }
+        // `HttpResponse::NotFound` itself may be the handler.
+        if let Value::Term(term) = &handler.value
+            && term.head.last().is_some_and(|it| matches!(&**it, "NotFound" | "not_found"))
+        {
+            return;
+        }
+        self.route_or_all(call, &around.prefix.join(&rest), route, around);
+    }
+
+    pub(super) fn route_or_all(&mut self, call: &Rc<Term>, path: &PathTemplate, route: &Arg, around: &Around) {
+        if read(&route.value).is_some() {
+            self.route(call, path, route, around);
+        } else {
+            let entry = self.entry(call, Method::ALL, path.clone(), route, around);
+            self.add(entry);
         }
     }
 }

@@ -14,7 +14,6 @@ use super::methods;
 use super::templates;
 use crate::frameworks::rust::{Entry, Handler, Layer, MAX_WALKS, Reader, unroll};
 use crate::project::{Found, Package};
-use crate::rs::flow;
 use crate::rs::ir::Name;
 use crate::rs::program::Program;
 use crate::rs::value::{Arg, Branch, Term, TermKind, Value};
@@ -97,20 +96,20 @@ fn is_router(path: &[Name]) -> bool {
 
 /// The routes of a router, before it is mounted.
 #[derive(Debug, Default, Clone)]
-struct Model {
-    routes: Vec<Entry>,
-    fallback: Vec<Entry>,
+pub(super) struct Model {
+    pub(super) routes: Vec<Entry>,
+    pub(super) fallback: Vec<Entry>,
     /// Routers of which nothing but the type is known.
-    unknown: Vec<Place>,
+    pub(super) unknown: Vec<Place>,
 }
 
-struct Axum<'p> {
-    reader: Reader<'p>,
-    memo: HashMap<*const Term, Rc<Model>>,
-    walks: usize,
+pub(super) struct Axum<'p> {
+    pub(super) reader: Reader<'p>,
+    pub(super) memo: HashMap<*const Term, Rc<Model>>,
+    pub(super) walks: usize,
     /// Guards and the branch of a route they were meant for.
-    guards: Vec<(Rc<Layer>, Branch)>,
-    old: bool,
+    pub(super) guards: Vec<(Rc<Layer>, Branch)>,
+    pub(super) old: bool,
 }
 
 impl Axum<'_> {
@@ -195,7 +194,7 @@ impl Axum<'_> {
     }
 
     /// The routes of a value that is used as a router.
-    fn model(&mut self, value: &Value) -> Rc<Model> {
+    pub(super) fn model(&mut self, value: &Value) -> Rc<Model> {
         self.walks += 1;
         if self.walks > MAX_WALKS {
             return Rc::default();
@@ -266,7 +265,7 @@ impl Axum<'_> {
         }
     }
 
-    fn is_router_value(&self, value: &Value) -> bool {
+    pub(super) fn is_router_value(&self, value: &Value) -> bool {
         match value {
             Value::Either(all) => all.iter().any(|it| self.is_router_value(it)),
             Value::Cell(inner) => self.is_router_value(&inner.borrow()),
@@ -314,7 +313,7 @@ impl Axum<'_> {
         }
     }
 
-    fn entry(&self, call: &Rc<Term>, method: &str, path: PathTemplate, handler: &Arg, name: &str) -> Entry {
+    pub(super) fn entry(&self, call: &Rc<Term>, method: &str, path: PathTemplate, handler: &Arg, name: &str) -> Entry {
         Entry {
             method: Method::new(method),
             text: format!("{name}(\"{path}\", {})", handler.text),
@@ -328,7 +327,7 @@ impl Axum<'_> {
     }
 
     /// The paths that an argument may be.
-    fn paths(&mut self, path: &Arg, call: &Rc<Term>) -> Vec<PathTemplate> {
+    pub(super) fn paths(&mut self, path: &Arg, call: &Rc<Term>) -> Vec<PathTemplate> {
         let mut all = Vec::new();
         for value in path.value.each() {
             match value.as_str().map(|it| templates::parse(it, self.old)) {
@@ -387,7 +386,7 @@ impl Axum<'_> {
         }
     }
 
-    fn methods(&mut self, value: &Value) -> Vec<methods::Answer> {
+    pub(super) fn methods(&mut self, value: &Value) -> Vec<methods::Answer> {
         let mut work = methods::Work::default();
         methods::read(value, &mut work, 0);
         for (place, name) in work.unknown {
@@ -409,12 +408,12 @@ impl Axum<'_> {
     }
 
     /// Judges a layer.
-    fn judged(&mut self, (arg, place, branch): &(Arg, Place, Branch)) -> Rc<Layer> {
+    pub(super) fn judged(&mut self, (arg, place, branch): &(Arg, Place, Branch)) -> Rc<Layer> {
         let verdict = self.reader.judge(&arg.value, &arg.text, 0);
         Rc::new(Layer { text: arg.text.to_string(), place: *place, branch: Rc::clone(branch), verdict })
     }
 
-    fn wrap(&self, entry: &mut Entry, layer: &Rc<Layer>, name: &str) {
+    pub(super) fn wrap(&self, entry: &mut Entry, layer: &Rc<Layer>, name: &str) {
         entry.layers.insert(0, Rc::clone(layer));
         entry
             .steps
@@ -432,196 +431,12 @@ impl Axum<'_> {
             }
         }
     }
-
-    fn nest(&mut self, model: &mut Model, call: &Rc<Term>, name: &str, path: &Arg, inner: &Arg) {
-        let paths = self.paths(path, call);
-        for path in paths {
-            let text = format!("{name}(\"{path}\", {})", inner.text);
-            let step = self.reader.step(StepKind::Mount, text, Some(path.to_string()), call.place);
-            if self.is_router_value(&inner.value) {
-                let found = self.model(&inner.value);
-                for (from, to) in [(&found.routes, &mut model.routes), (&found.fallback, &mut model.fallback)] {
-                    for entry in from {
-                        let mut entry = entry.clone();
-                        entry.path = path.join(&entry.path);
-                        entry.branch = longer(&entry.branch, &call.branch);
-                        entry.steps.insert(0, step.clone());
-                        to.push(entry);
-                    }
-                }
-                model.unknown.extend(&found.unknown);
-                continue;
-            }
-            self.service(model, call, &path, inner, name);
-        }
-    }
-
-    /// A service that is not a router.
-    fn service(&mut self, model: &mut Model, call: &Rc<Term>, path: &PathTemplate, inner: &Arg, name: &str) {
-        let (base, _) = unroll(&inner.value);
-        if self.is_files(&base) {
-            let diagnostic =
-                Diagnostic::new("DW2021", format!("the files that `{}` names are served to anyone", inner.text))
-                    .at(self.reader.location(call.place))
-                    .help("put a guard in front of them if they are not meant for everybody");
-            self.reader.found.source.findings.push(diagnostic);
-            return;
-        }
-        let diagnostic = Diagnostic::new(
-            "DW2004",
-            format!("`{}` is mounted at `{path}`, and what it serves can't be read", printable(&inner.text)),
-        )
-        .at(self.reader.location(call.place))
-        .help("mount a router instead, or put a guard in front of it");
-        self.reader.tell(diagnostic);
-        let rest: PathTemplate = "/{*path}".parse().unwrap_or_default();
-        let entry = self.entry(call, Method::ALL, path.join(&rest), inner, name);
-        model.routes.push(entry);
-    }
-
-    fn is_files(&self, value: &Value) -> bool {
-        let head = self.reader.eval.head(value);
-        head.is_some_and(|it| it.iter().any(|it| matches!(&**it, "ServeDir" | "ServeEmbed" | "SpaRouter")))
-    }
-
-    fn merge(&mut self, model: &mut Model, call: &Rc<Term>, other: &Arg) {
-        let text = format!("merge({})", other.text);
-        let step = self.reader.step(StepKind::Mount, text, None, call.place);
-        if !self.is_router_value(&other.value) {
-            if matches!(other.value, Value::None | Value::Unit) {
-                return;
-            }
-            let diagnostic = Diagnostic::new(
-                "DW2004",
-                format!("`{}` is merged, and what it serves can't be read", printable(&other.text)),
-            )
-            .at(self.reader.location(call.place))
-            .help("merge a router that the project makes, or put a guard in front of it");
-            self.reader.tell(diagnostic);
-            return;
-        }
-        let found = self.model(&other.value);
-        for (from, to) in [(&found.routes, &mut model.routes), (&found.fallback, &mut model.fallback)] {
-            for entry in from {
-                let mut entry = entry.clone();
-                entry.branch = longer(&entry.branch, &call.branch);
-                entry.steps.insert(0, step.clone());
-                to.push(entry);
-            }
-        }
-        model.unknown.extend(&found.unknown);
-    }
-
-    /// What remains when no route matched. That it says 404 is no route.
-    fn fallback(&mut self, model: &mut Model, call: &Rc<Term>, handler: &Arg) {
-        model.fallback.clear();
-        let functions = Handler::of(handler).functions;
-        let nothing = !matches!(handler.value, Value::Closure(_))
-            && !functions.is_empty()
-            && functions.iter().all(|it| flow::only_not_found(self.reader.program, it));
-        let (base, _) = unroll(&handler.value);
-        let closure = match &base {
-            Value::Closure(closure) => flow::closure_only_not_found(&closure.closure),
-            _ => false,
-        };
-        if nothing || closure {
-            return;
-        }
-        let rest: PathTemplate = "/{*path}".parse().unwrap_or_default();
-        if self.is_files(&base) {
-            self.service(model, call, &PathTemplate::root(), handler, "fallback_service");
-            return;
-        }
-        if self.is_router_value(&handler.value) {
-            let found = self.model(&handler.value);
-            model.add(&found);
-            return;
-        }
-        let answers = self.methods(&handler.value);
-        if answers.is_empty() {
-            let entry = self.entry(call, Method::ALL, rest, handler, "fallback");
-            model.fallback.push(entry);
-            return;
-        }
-        for answer in answers {
-            let entry = self.entry(call, &answer.method, rest.clone(), &answer.handler, "fallback");
-            model.fallback.push(entry);
-        }
-    }
-
-    /// `.routes(routes!(one, two))`: the path stands in the attribute of each handler.
-    fn openapi_routes(&mut self, model: &mut Model, call: &Rc<Term>, value: &Value) {
-        let (base, calls) = unroll(value);
-        let Value::Term(term) = &base else {
-            self.unknown_routes(call);
-            return;
-        };
-        let TermKind::Macro(Some(args)) = &term.kind else {
-            self.unknown_routes(call);
-            return;
-        };
-        let mut layers = Vec::new();
-        for inner in &calls {
-            if let TermKind::Method(_, name, _, args) = &inner.kind
-                && matches!(&**name, "layer" | "route_layer" | "map")
-                && let Some(layer) = args.first()
-            {
-                layers.push((layer.clone(), inner.place, Rc::clone(&inner.branch)));
-            }
-        }
-        for arg in args {
-            let handler = Handler::of(arg);
-            let mut any = false;
-            for function in &handler.functions {
-                for (method, path) in methods::documented(function) {
-                    let Ok(path) = templates::parse(&path, false) else { continue };
-                    any = true;
-                    let mut entry = self.entry(call, &method, path, arg, "routes");
-                    entry.place = arg.place;
-                    entry.text = format!("routes!({})", arg.text);
-                    for layer in &layers {
-                        let layer = self.judged(layer);
-                        self.wrap(&mut entry, &layer, "layer");
-                    }
-                    model.routes.push(entry);
-                }
-            }
-            if !any {
-                self.unknown_routes(call);
-            }
-        }
-    }
-
-    fn unknown_routes(&mut self, call: &Rc<Term>) {
-        let diagnostic = Diagnostic::new("DW2260", "the paths of these handlers can't be read from their attributes")
-            .at(self.reader.location(call.place))
-            .help("give each handler `#[utoipa::path(get, path = \"…\")]` with a literal path");
-        self.reader.tell(diagnostic);
-    }
-
-    /// `router.typed_get(handler)`: the path is an attribute of the type of the first parameter.
-    fn typed(&mut self, model: &mut Model, call: &Rc<Term>, method: &Method, handler: &Arg) {
-        let functions = Handler::of(handler).functions;
-        let path = functions.iter().find_map(|it| methods::typed_path(self.reader.program, it));
-        match path.map(|it| templates::parse(&it, self.old)) {
-            Some(Ok(path)) => {
-                let entry = self.entry(call, method.as_str(), path, handler, "typed route");
-                model.routes.push(entry);
-            }
-            _ => self.unknown_routes(call),
-        }
-    }
 }
 
 impl Model {
-    fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.routes.extend(other.routes.iter().cloned());
         self.fallback.extend(other.fallback.iter().cloned());
         self.unknown.extend(&other.unknown);
     }
-}
-
-/// The conditions of a route that is mounted under others.
-fn longer(inner: &Branch, outer: &Branch) -> Branch {
-    if inner.len() >= outer.len() { Rc::clone(inner) } else { Rc::clone(outer) }
 }
