@@ -274,6 +274,16 @@ fn rust_that_never_ends_is_given_up_on() {
         let (_folder, analysis) = in_folder(&[("Cargo.toml", MANIFEST), ("src/main.rs", &text)]);
         assert!(!analysis.inventory.apps[0].routes.is_empty());
     }
+    let shapes = "use axum::Json; use serde::*; #[derive(Deserialize)] struct A<T> { a: Box<A<(T, T)>>, b: Box<A<(T, T, T)>>, t: T }
+        #[derive(Deserialize)] struct F { #[serde(flatten)] a: Box<F>, #[serde(flatten)] b: Box<F>, #[serde(flatten)] c: Box<F> }
+        type X<T> = Y<T>; type Y<T> = X<T>;
+        async fn t(_: Json<A<u8>>, _: axum::extract::Query<F>) -> X<u8> { todo!() }
+        fn main() { let _: axum::Router = axum::Router::new().route(\"/t\", axum::routing::post(t)); }";
+    let (_folder, analysis) = in_folder(&[("Cargo.toml", MANIFEST), ("src/main.rs", shapes)]);
+    assert!(analysis.inventory.apps[0].routes[0].shape.body.is_some());
+    let routes = "macro_rules! routes { ($($a:tt)*) => { routes!($($a $a)*) } } fn b() { routes!(x); }";
+    let (_folder, analysis) = in_folder(&[("Cargo.toml", MANIFEST), ("src/main.rs", &format!("{HEAD}{routes}"))]);
+    assert!(analysis.inventory.unresolved.iter().any(|it| it.code == "DW2340"));
     let (_folder, analysis) = in_folder(&[
         ("Cargo.toml", MANIFEST),
         ("src/main.rs", &format!("#[path = \"main.rs\"]\nmod again;\nmod main;\n{HEAD}")),

@@ -16,6 +16,9 @@ use super::macros::{Expansion, Macros};
 
 /// Tokens that the macros of one file may make. Real files stay far below.
 const MAX_MADE: usize = 400_000;
+/// For each byte of the file, and for any file.
+const MADE_PER_BYTE: usize = 10;
+const MADE_ANYWAY: usize = 20_000;
 
 /// Macros that call each other more deeply are given up on.
 const MAX_EXPANSIONS: usize = 48;
@@ -28,7 +31,7 @@ pub(crate) fn parse(file: &str, text: Arc<str>, macros: &Macros) -> Module {
     let source = text.get(skipped..).unwrap_or_default();
     match tokens(source) {
         Ok(parsed) => {
-            let mut lowerer = Lowerer::new(skipped, file, macros);
+            let mut lowerer = Lowerer::new(skipped, file, text.len(), macros);
             module.items = Arc::new(lowerer.items(&parsed.items));
             module.heads = lowerer.heads;
             module.opaque = lowerer.opaque;
@@ -109,12 +112,13 @@ struct Mentions {
 }
 
 impl<'m> Lowerer<'m> {
-    fn new(offset: usize, file: &'m str, macros: &'m Macros) -> Self {
+    fn new(offset: usize, file: &'m str, length: usize, macros: &'m Macros) -> Self {
         Self {
             offset,
             file,
             macros,
-            budget: MAX_MADE,
+            // A small file that becomes huge is an attack on whoever reads it.
+            budget: MAX_MADE.min(MADE_ANYWAY + length.saturating_mul(MADE_PER_BYTE)),
             expansions: 0,
             call: 0,
             made: Cell::new(0),

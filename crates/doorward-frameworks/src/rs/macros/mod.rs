@@ -7,6 +7,7 @@ mod rules;
 mod transcribe;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proc_macro2::{TokenStream, TokenTree};
 use rayon::prelude::*;
@@ -49,6 +50,9 @@ const BUILT_IN: &[&str] = &[
     "format_args",
 ];
 
+/// Tokens that all macros of a tree may make.
+const MAX_TOTAL: usize = 8_000_000;
+
 /// More of one name are not looked at.
 const MAX_CHOICES: usize = 16;
 
@@ -69,6 +73,8 @@ pub(crate) struct Macros {
     foreign: BTreeSet<String>,
     /// Functions marked with `#[proc_macro]`, whose calls can't be written out.
     procedural: BTreeSet<String>,
+    /// Tokens that were made.
+    made: AtomicUsize,
 }
 
 /// What became of a call.
@@ -121,10 +127,21 @@ impl Macros {
 
     /// Writes a call out. `budget` is how many tokens may still be made.
     pub(crate) fn expand(&self, name: &str, from: &str, tokens: &TokenStream, budget: &mut usize) -> Expansion {
+        if self.made.load(Ordering::Relaxed) > MAX_TOTAL {
+            *budget = 0;
+        }
+        let before = *budget;
+        let expansion = self.expand_within(name, from, tokens, budget);
+        self.made.fetch_add(before.saturating_sub(*budget), Ordering::Relaxed);
+        expansion
+    }
+
+    fn expand_within(&self, name: &str, from: &str, tokens: &TokenStream, budget: &mut usize) -> Expansion {
         let Some(all) = self.by_name.get(name) else {
             return if self.procedural.contains(name) { Expansion::Opaque } else { Expansion::Foreign };
         };
         let mut choices: Vec<&Definition> = all.iter().collect();
+        let cost = tokens.clone().into_iter().count() / 8;
         choices.sort_by_key(|it| std::cmp::Reverse(nearness(&it.file, from)));
         let own = choices.first().is_some_and(|it| it.file == from);
         if BUILT_IN.contains(&name) && !own {
@@ -140,6 +157,8 @@ impl Macros {
                 if *budget == 0 {
                     return Expansion::Opaque;
                 }
+                // Every rule that is tried reads the call once.
+                *budget = budget.saturating_sub(1 + cost);
                 let Some(bound) = matching::matched(&rule.pattern, tokens.clone(), budget) else { continue };
                 let mut out: Vec<TokenTree> = Vec::new();
                 return match transcribe::write(&rule.body, &bound, root, &mut out, budget) {

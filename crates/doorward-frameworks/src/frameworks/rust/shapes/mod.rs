@@ -216,7 +216,7 @@ impl Reading<'_> {
             }
             one => {
                 let schema = self.schema(one, Mode::Take);
-                let fields = properties(self.types, &schema, 0);
+                let fields = properties(self.types, &schema);
                 for (name, schema, _) in &fields {
                     add(self, name, schema.clone());
                 }
@@ -231,7 +231,7 @@ impl Reading<'_> {
 
     fn query(&mut self, inner: &Type, required: bool) {
         let schema = self.schema(inner, Mode::Take);
-        for (name, schema, must) in properties(self.types, &schema, 0) {
+        for (name, schema, must) in properties(self.types, &schema) {
             let required = required && must;
             self.shape.parameters.push(Parameter { name, within: Within::Query, required, schema });
         }

@@ -1,6 +1,6 @@
 //! Types as JSON Schemas, in the form that serde gives them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -12,6 +12,12 @@ use crate::rs::program::{Def, FnRef, Owner, Program, ScopeId, TypeId};
 const MAX_DEPTH: usize = 16;
 /// More types in one application say nothing.
 const MAX_SPENT: usize = 200_000;
+/// Nobody uses one type with so many others as arguments.
+const MAX_USES: usize = 64;
+/// Arguments of arguments, in bytes of their schemas.
+const MAX_ARGS: usize = 4_000;
+/// Fields that a type may take in from others.
+const MAX_FIELDS: usize = 2_000;
 
 const COMPONENTS: &str = "#/components/schemas/";
 
@@ -41,6 +47,7 @@ impl<'a> At<'a> {
 pub(crate) struct Types {
     pub(super) named: BTreeMap<String, Json>,
     known: HashMap<(TypeId, Mode, String), Json>,
+    uses: HashMap<TypeId, usize>,
     spent: usize,
 }
 
@@ -124,9 +131,18 @@ impl Types {
     fn own(&mut self, program: &Program, id: &TypeId, args: &[Type], at: At<'_>, mode: Mode, depth: usize) -> Json {
         let Some(def) = program.type_def(id).cloned() else { return json!({}) };
         let args: Vec<Json> = args.iter().map(|it| self.schema(program, it, at, mode, depth + 1)).collect();
-        let key = (id.clone(), mode, args.iter().map(Json::to_string).collect::<Vec<_>>().join(","));
+        let written = args.iter().map(Json::to_string).collect::<Vec<_>>().join(",");
+        if written.len() > MAX_ARGS {
+            return json!({});
+        }
+        let key = (id.clone(), mode, written);
         if let Some(known) = self.known.get(&key) {
             return known.clone();
+        }
+        let uses = self.uses.entry(id.clone()).or_default();
+        *uses += 1;
+        if *uses > MAX_USES {
+            return json!({});
         }
         let env: Vec<(Name, Json)> = def.generics.iter().cloned().zip(args.iter().cloned()).collect();
         let inside = At { scope: id.scope, owner: None, env: &env };
@@ -139,14 +155,15 @@ impl Types {
         if !is_derived(&def.attrs, mode) {
             return json!({});
         }
-        let name = self.free_name(&def.name, &args);
+        let base = base_name(&def.name, &args);
+        let Some(name) = Self::names(&base).find(|it| !self.named.contains_key(it)) else { return json!({}) };
         let reference = json!({ "$ref": format!("{COMPONENTS}{name}") });
         self.known.insert(key.clone(), reference.clone());
         self.named.insert(name.clone(), json!({}));
         let schema = self.whole(program, &def, inside, mode, depth);
-        let twin =
-            self.named.iter().find(|(other, it)| **other != name && is_variant_of(&name, other) && **it == schema);
-        if let Some(twin) = twin.map(|(it, _)| it.clone()) {
+        let twin = Self::names(&base).take_while(|it| self.named.contains_key(it));
+        let twin = twin.filter(|it| *it != name).find(|it| self.named.get(it) == Some(&schema));
+        if let Some(twin) = twin {
             // The same in both directions.
             self.named.remove(&name);
             let reference = json!({ "$ref": format!("{COMPONENTS}{twin}") });
@@ -166,16 +183,9 @@ impl Types {
         reference
     }
 
-    fn free_name(&self, name: &str, args: &[Json]) -> String {
-        let mut base = name.to_owned();
-        for arg in args {
-            if let Some(inner) = arg.get("$ref").and_then(Json::as_str) {
-                base.push('_');
-                base.push_str(inner.rsplit('/').next().unwrap_or_default());
-            }
-        }
-        let mut choices = std::iter::once(base.clone()).chain((2..1_000).map(|at| format!("{base}{at}")));
-        choices.find(|it| !self.named.contains_key(it)).unwrap_or(base)
+    /// A name, and what further types of that name are called.
+    fn names(base: &str) -> impl Iterator<Item = String> {
+        std::iter::once(base.to_owned()).chain((2..200).map(move |at| format!("{base}{at}")))
     }
 
     fn whole(&mut self, program: &Program, def: &TypeDef, at: At<'_>, mode: Mode, depth: usize) -> Json {
@@ -368,10 +378,17 @@ fn add(whole: &mut Map<String, Json>, name: &str, schema: Json) {
     }
 }
 
-fn is_variant_of(name: &str, other: &str) -> bool {
-    let digits = |it: &char| it.is_ascii_digit();
-    let bare = |it: &str| it.trim_end_matches(|it| digits(&it)).to_owned();
-    bare(name) == bare(other)
+/// `Page_Order` for `Page<Order>`.
+fn base_name(name: &str, args: &[Json]) -> String {
+    let mut base = name.to_owned();
+    for inner in args.iter().filter_map(|it| it.get("$ref")?.as_str()) {
+        base.push('_');
+        base.push_str(inner.rsplit('/').next().unwrap_or_default());
+        if base.len() > 200 {
+            break;
+        }
+    }
+    base
 }
 
 /// A schema that `null` fits, too.
@@ -408,26 +425,40 @@ fn is_derived(attrs: &[Attr], mode: Mode) -> bool {
         .any(|it| matches!(it.value.as_ref().map(|it| &it.kind), Some(ExprKind::Path(path)) if path.last() == wanted))
 }
 
+/// The fields of a type, with their schemas, and whether each has to be there.
+pub(super) type Properties = Vec<(String, Json, bool)>;
+
 /// The names of the fields of a struct, with their schemas, as they are read.
-pub(super) fn properties(types: &Types, schema: &Json, depth: usize) -> Vec<(String, Json, bool)> {
-    let schema = match schema.get("$ref").and_then(Json::as_str).and_then(|it| it.strip_prefix(COMPONENTS)) {
-        Some(name) => types.named.get(name).cloned().unwrap_or_default(),
-        None => schema.clone(),
-    };
+pub(super) fn properties(types: &Types, schema: &Json) -> Properties {
+    let mut all = Vec::new();
+    collect(types, schema, true, &mut all, &mut BTreeSet::new(), 0);
+    all
+}
+
+fn collect(
+    types: &Types,
+    schema: &Json,
+    certain: bool,
+    all: &mut Properties,
+    seen: &mut BTreeSet<String>,
+    depth: usize,
+) {
+    let named = schema.get("$ref").and_then(Json::as_str).and_then(|it| it.strip_prefix(COMPONENTS));
+    // What refers to itself has the same fields again.
+    if depth > MAX_DEPTH || all.len() > MAX_FIELDS || named.is_some_and(|it| !seen.insert(it.to_owned())) {
+        return;
+    }
+    let schema = named.and_then(|it| types.named.get(it)).unwrap_or(schema);
     let required: Vec<&str> =
         schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
-    let own = schema.get("properties").and_then(Json::as_object).into_iter().flatten();
-    let mut all: Vec<(String, Json, bool)> =
-        own.map(|(name, it)| (name.clone(), it.clone(), required.contains(&name.as_str()))).collect();
-    if depth < 8 {
-        for key in ["allOf", "anyOf"] {
-            for inner in schema.get(key).and_then(Json::as_array).into_iter().flatten() {
-                let found = properties(types, inner, depth + 1);
-                all.extend(found.into_iter().map(|(name, it, must)| (name, it, must && key == "allOf")));
-            }
+    for (name, of) in schema.get("properties").and_then(Json::as_object).into_iter().flatten() {
+        all.push((name.clone(), of.clone(), certain && required.contains(&name.as_str())));
+    }
+    for key in ["allOf", "anyOf"] {
+        for inner in schema.get(key).and_then(Json::as_array).into_iter().flatten() {
+            collect(types, inner, certain && key == "allOf", all, seen, depth + 1);
         }
     }
-    all
 }
 
 /// What an alias stands for, where its names are looked up, and what its parameters stand for.
