@@ -27,8 +27,12 @@ pub(crate) fn ask(questions: &[String]) -> Vec<Answer> {
         "the servers to compare with can't be built; run `cargo xtask setup`\n{}",
         String::from_utf8_lossy(&built.stderr)
     );
-    let mut child =
-        Command::new(target.join("debug/oracle")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(target.join("debug/oracle"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut input = child.stdin.take().unwrap();
     let lines: String = questions.iter().map(|it| format!("{it}\n")).collect();
     // Questions and answers may be more than a pipe holds.
