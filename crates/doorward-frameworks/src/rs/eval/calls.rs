@@ -176,6 +176,13 @@ impl Eval<'_> {
                     .collect();
                 return parts.map_or(Value::Unknown, |it| Value::str(&it.concat()));
             }
+            "stringify" => {
+                return match call.args.as_deref().map(|it| it.iter().map(|it| &it.kind).collect::<Vec<_>>()).as_deref()
+                {
+                    Some([ExprKind::Path(path)]) if path.args().is_empty() => Value::str(&path.names().join("::")),
+                    _ => Value::Unknown,
+                };
+            }
             "vec" => {
                 let all = call.args.iter().flatten().map(|it| self.expr(frame, it)).collect();
                 return Value::List(Rc::new(all));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use proc_macro2::{Span, TokenStream};
 
 use super::ir::{Items, Module, Name, Opaque, Path, made_at};
-use super::macros::{Expansion, Macros};
+use super::macros::{Expansion, Macros, pasted};
 
 /// Tokens that the macros of one file may make. Real files stay far below.
 const MAX_MADE: usize = 400_000;
@@ -145,6 +145,9 @@ impl<'m> Lowerer<'m> {
     fn expanded(&mut self, call: &syn::Macro) -> Option<TokenStream> {
         let names: Vec<Name> = call.path.segments.iter().map(|it| Self::name(&it.ident)).collect();
         let (name, head) = (names.last()?, names.first()?);
+        if &**name == "paste" && !self.macros.defines(name) && self.expansions < MAX_EXPANSIONS {
+            return Some(pasted(call.tokens.clone()));
+        }
         let ours = match names.len() {
             1 => !self.foreign.contains(name),
             _ => !self.macros.is_foreign(head),

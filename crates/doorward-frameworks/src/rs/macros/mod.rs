@@ -3,6 +3,7 @@
 //! Calls are expanded while a file is lowered, so that everything after it sees the code that the compiler sees.
 
 mod matching;
+mod paste;
 mod rules;
 mod transcribe;
 
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proc_macro2::{TokenStream, TokenTree};
 use rayon::prelude::*;
 
+pub(crate) use paste::pasted;
 use rules::Rule;
 
 /// Macros that the language brings along. A macro of the tree is meant only in the file that defines it.
@@ -123,6 +125,11 @@ impl Macros {
     /// Whether a path with this first name leads out of the tree.
     pub(crate) fn is_foreign(&self, head: &str) -> bool {
         matches!(head, "std" | "core" | "alloc") || self.foreign.contains(head)
+    }
+
+    /// Whether the tree defines a macro of this name.
+    pub(crate) fn defines(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
     }
 
     /// Writes a call out. `budget` is how many tokens may still be made.
