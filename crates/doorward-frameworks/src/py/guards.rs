@@ -174,7 +174,7 @@ impl<'p> Reader<'_, 'p> {
         match name {
             "abort" | "HTTPException" | "HttpError" => self.body.refuses |= first.is_some_and(is_refusal),
             "make_response" => self.body.refuses |= call.arguments.args.iter().any(is_refusal),
-            "unauthorized" | "handle_needs_login" => self.body.refuses = true,
+            "unauthorized" | "handle_needs_login" | "handle_no_permission" => self.body.refuses = true,
             "redirect" | "redirect_to_login" | "HttpResponseRedirect" => self.body.redirects = true,
             "startswith" | "endswith" | "match" | "fullmatch" => {
                 let of = match &*call.func {

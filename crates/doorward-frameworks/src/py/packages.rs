@@ -287,7 +287,11 @@ fn locked_version(root: &Path, folder: &Path, package: &str) -> Option<String> {
 /// The place of `place` in text.
 pub(crate) fn location(program: &Program, place: Place) -> Location {
     let module = program.module(place.module);
-    Location::of_offset(printable(&module.file), &module.text, place.span.start)
+    // Programs have many places, and files many lines before them.
+    let (before, start) = module.line_of(place.span.start);
+    let rest = module.text.get(start..).unwrap_or_default();
+    let at = Location::of_offset(printable(&module.file), rest, place.span.start.saturating_sub(start));
+    Location { line: at.line.saturating_add(u32::try_from(before).unwrap_or(u32::MAX)), ..at }
 }
 
 /// What the evaluation could not know, for people.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use ruff_python_ast::{PySourceType, Stmt};
@@ -26,6 +26,20 @@ pub(crate) struct Module {
     pub(crate) facts: Facts,
     /// The first syntax error: where, and what the parser says.
     pub(crate) error: Option<(usize, String)>,
+    /// Where its lines start, once somebody asked.
+    lines: OnceLock<Vec<usize>>,
+}
+
+impl Module {
+    /// How many lines end before `offset`, and where the line of `offset` starts.
+    pub(crate) fn line_of(&self, offset: usize) -> (usize, usize) {
+        let starts = self.lines.get_or_init(|| {
+            let ends = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+            std::iter::once(0).chain(ends).collect()
+        });
+        let before = starts.partition_point(|it| *it <= offset).saturating_sub(1);
+        (before, starts.get(before).copied().unwrap_or(0))
+    }
 }
 
 /// What an import leads to.
@@ -47,6 +61,8 @@ pub(crate) struct Program {
     by_file: HashMap<String, usize>,
     /// For each name that an absolute import may start with, the folders that have it.
     tops: HashMap<String, Vec<String>>,
+    /// The first names of all absolute imports.
+    imported: HashSet<String>,
     resolved: RefCell<HashMap<(String, String), Target>>,
 }
 
@@ -62,6 +78,7 @@ impl Program {
             modules: Vec::new(),
             by_file: HashMap::new(),
             tops: HashMap::new(),
+            imported: HashSet::new(),
             resolved: RefCell::default(),
         };
         let mut batch: Vec<(String, String)> =
@@ -92,7 +109,7 @@ impl Program {
     }
 
     pub(crate) fn module(&self, at: usize) -> &Module {
-        static NONE: std::sync::OnceLock<Module> = std::sync::OnceLock::new();
+        static NONE: OnceLock<Module> = OnceLock::new();
         self.modules.get(at).unwrap_or_else(|| NONE.get_or_init(Module::default))
     }
 
@@ -198,7 +215,7 @@ impl Program {
         for candidate in candidates {
             let around = candidate == "." || folder == candidate || folder.starts_with(&format!("{candidate}/"));
             // A module next to the importing one is only meant if nothing else can be: `import logging`.
-            if self.is_package(candidate) && (is_standard(top) || !around) {
+            if self.is_package(candidate) && (is_standard(top) || !around || self.is_imported(candidate)) {
                 continue;
             }
             match self.descend(candidate, module) {
@@ -218,6 +235,17 @@ impl Program {
             }
         }
         if missing && !is_standard(top) { Target::Missing } else { Target::Package }
+    }
+
+    /// Whether the package that `folder` is, or lies in, is imported by its name: then names are not looked up inside.
+    fn is_imported(&self, folder: &str) -> bool {
+        let mut outermost = folder;
+        while let Some((outside, _)) = outermost.rsplit_once('/')
+            && self.is_package(outside)
+        {
+            outermost = outside;
+        }
+        self.imported.contains(outermost.rsplit('/').next().unwrap_or(outermost))
     }
 
     fn is_package(&self, folder: &str) -> bool {
@@ -307,6 +335,12 @@ impl Program {
             tops.entry(name.to_owned()).or_default().push(outside.to_owned());
         }
         self.tops = tops;
+        let imports = self.modules.iter().flat_map(|it| &it.facts.imports).filter(|it| it.level == 0);
+        self.imported = imports
+            .filter_map(|it| it.module.split('.').next())
+            .filter(|it| !it.is_empty())
+            .map(str::to_owned)
+            .collect();
     }
 }
 
@@ -324,7 +358,7 @@ fn parse(file: String, text: Arc<str>) -> Module {
         None if file == "__init__.py" => Some(".".to_owned()),
         _ => None,
     };
-    Module { file, text, body, folder, facts, error }
+    Module { file, text, body, folder, facts, error, lines: OnceLock::new() }
 }
 
 fn join(folder: &str, name: &str) -> String {

@@ -85,9 +85,27 @@ pub(crate) struct Dict<'p> {
     pub(crate) items: RefCell<Vec<(Value<'p>, Value<'p>)>>,
     /// Whether there may be entries that are not known.
     pub(crate) open: Cell<bool>,
+    /// `defaultdict(list)`: what makes an entry that is missing.
+    pub(crate) makes: RefCell<Option<Rc<str>>>,
 }
 
 impl<'p> Dict<'p> {
+    /// The entry that a `defaultdict` makes when it is looked for.
+    pub(crate) fn make_missing(&self, key: &Value<'p>) -> Option<Value<'p>> {
+        let makes = self.makes.borrow().clone()?;
+        if self.open.get() || !matches!(key, Value::Str(_) | Value::Int(_)) {
+            return None;
+        }
+        let made = match &*makes {
+            "dict" => Value::Dict(Rc::default()),
+            "list" => Value::list(ListKind::List, Vec::new(), false, 0),
+            "set" => Value::list(ListKind::Set, Vec::new(), false, 0),
+            _ => return None,
+        };
+        self.set(key.clone(), made.clone());
+        Some(made)
+    }
+
     pub(crate) fn get(&self, key: &Value<'p>) -> Option<Value<'p>> {
         self.items.borrow().iter().find(|(it, _)| it.same(key)).map(|(_, value)| value.clone())
     }

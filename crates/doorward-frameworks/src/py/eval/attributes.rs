@@ -75,10 +75,20 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                         None => external.member(name),
                     };
                 }
-                _ => return Value::Unknown,
+                _ => return self.beside_unknown(class, name),
             }
         }
-        Value::Unknown
+        self.beside_unknown(class, name)
+    }
+
+    /// An attribute of a class whose parents are not all known: what the host says that any such class has.
+    fn beside_unknown(&mut self, class: &Rc<Class<'p>>, name: &str) -> Value<'p> {
+        let known = class.mro().into_iter().find_map(|it| match it {
+            Value::External(base) => Some(base),
+            _ => None,
+        });
+        let base = known.unwrap_or_else(|| Rc::new(External::Builtin(Rc::from("object"))));
+        self.host.class_member(class, &base, name).unwrap_or(Value::Unknown)
     }
 
     fn instance_attribute(
@@ -217,6 +227,11 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                 }
                 _ => list.open.set(true),
             },
+            other if container(other).is_some() => {
+                if let Some(base) = container(other) {
+                    self.set_item(&base, key, value, site);
+                }
+            }
             other => {
                 if let Some(host) = other.host() {
                     self.host.assign(host, key.as_str().unwrap_or_default(), &value, site);
@@ -228,7 +243,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
     /// `object[key]`.
     pub(crate) fn item(&mut self, object: &Value<'p>, key: &Value<'p>) -> Value<'p> {
         match object {
-            Value::Dict(dict) => dict.get(key).unwrap_or(Value::Unknown),
+            Value::Dict(dict) => dict.get(key).or_else(|| dict.make_missing(key)).unwrap_or(Value::Unknown),
             Value::List(list) => match key {
                 Value::Int(at) => {
                     let items = list.items.borrow();
@@ -254,7 +269,10 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                         let args = crate::py::value::Args::of(vec![key.clone()], place);
                         self.call_function(&bound.1, Some(bound.0.clone()), &args)
                     }
-                    _ => Value::Unknown,
+                    _ => match container(object) {
+                        Some(base) => self.item(&base, key),
+                        None => Value::Unknown,
+                    },
                 }
             }
             Value::OneOf(values) => {
@@ -368,6 +386,17 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             Slot::Value(value) => Some(value),
             Slot::Late(module, other) => self.late(module, &other),
         }
+    }
+}
+
+/// The dictionary or list that an object of the tree also is.
+fn container<'p>(object: &Value<'p>) -> Option<Value<'p>> {
+    match object {
+        Value::Instance(instance) => match &*instance.base.borrow() {
+            Some(base @ (Value::Dict(_) | Value::List(_))) => Some(base.clone()),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

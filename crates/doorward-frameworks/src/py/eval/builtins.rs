@@ -131,6 +131,8 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             },
             "type" if args.positional.len() == 1 => match first {
                 Some(Value::Instance(it)) => Value::Class(Rc::clone(&it.class)),
+                Some(Value::Str(_)) => Value::builtin("str"),
+                Some(Value::Class(_)) => Value::builtin("type"),
                 _ => Value::Unknown,
             },
             "isinstance" => self.is_instance(first.as_ref(), args.get(1, "")),
@@ -141,6 +143,14 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                 Some(value) => value,
                 None => Value::Unknown,
             },
+            _ if external.last() == "import_string" => {
+                let (module, name) = match first.as_ref().and_then(Value::as_str).and_then(|it| it.rsplit_once('.')) {
+                    Some((module, name)) => (Value::text(module), name.to_owned()),
+                    None => return None,
+                };
+                let module = self.import_module(Some(&module), site);
+                self.attribute(&module, &name)
+            }
             "callable" | "issubclass" | "any" | "all" | "print" | "repr" | "open" | "vars" | "id" | "input"
             | "filter" => Value::Unknown,
             _ => return None,
@@ -170,6 +180,9 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
     fn dictionary(&mut self, name: &str, args: &Args<'p>) -> Value<'p> {
         let dict = Dict::default();
         match args.get(0, "") {
+            Some(Value::External(it)) if name.ends_with("defaultdict") && it.package().is_none() => {
+                *dict.makes.borrow_mut() = Some(Rc::from(it.last()));
+            }
             Some(_) if name.ends_with("defaultdict") => {}
             Some(Value::Dict(other)) => copy_into(other, &dict),
             Some(other) => {

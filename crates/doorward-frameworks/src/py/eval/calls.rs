@@ -113,7 +113,18 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
 
     /// `super().name(…)` where the parent is not in the tree.
     fn call_base(&mut self, object: &Value<'p>, name: &str, args: &Args<'p>, site: &Site) -> Value<'p> {
-        let Value::Instance(instance) = object else { return Value::Unknown };
+        let instance = match object {
+            Value::Instance(instance) => instance,
+            Value::Class(class) => {
+                let mro = class.mro();
+                let Some(Value::External(base)) = mro.iter().find(|it| !matches!(it, Value::Class(_))) else {
+                    return Value::Unknown;
+                };
+                let member = self.host.class_member(class, base, name).unwrap_or_else(|| base.member(name));
+                return self.call_value(&member, args, site);
+            }
+            _ => return Value::Unknown,
+        };
         if name == "__init__" {
             self.make_base(instance, args, site);
             return Value::None;
@@ -208,6 +219,11 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
         this: Option<Value<'p>>,
         args: &Args<'p>,
     ) -> Value<'p> {
+        if self.asking
+            && let Some(value) = self.host.answers(function)
+        {
+            return value;
+        }
         let key = function.key();
         let recursion = self.frames.iter().filter(|it| it.function.as_ref().is_some_and(|it| it.key() == key));
         if self.frames.len() > MAX_CALL_DEPTH || recursion.count() >= MAX_RECURSION || self.steps >= self.limit {

@@ -104,9 +104,15 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
     pub(super) fn make_base(&mut self, instance: &Rc<Instance<'p>>, args: &Args<'p>, site: &Site) {
         for parent in instance.class.mro() {
             if let Value::External(external) = parent {
-                let base = self.host.call(&external, args, site).unwrap_or_else(|| {
+                let is_container = matches!(external.name().as_str(), "dict" | "list");
+                let base = self.host.call(&external, args, site);
+                let base = base.or_else(|| is_container.then(|| self.built_in(&external, args, site)).flatten());
+                let base = base.unwrap_or_else(|| {
                     Value::External(Rc::new(External::Call(external, Rc::new(args.clone()), site.place())))
                 });
+                if let Value::Host(object) = base {
+                    self.host.based(object, &instance.class);
+                }
                 *instance.base.borrow_mut() = Some(base);
                 return;
             }

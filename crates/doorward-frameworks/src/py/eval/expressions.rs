@@ -9,7 +9,7 @@ use ruff_python_ast::{
 
 use super::statements::known_equal;
 use super::{Eval, Host};
-use crate::py::value::{Dict, ListKind, MAX_ITEMS, Scope, ScopeKind, Value};
+use crate::py::value::{Args, Dict, External, ListKind, MAX_ITEMS, Place, Scope, ScopeKind, Value};
 
 impl<'p, H: Host<'p>> Eval<'p, H> {
     pub(crate) fn expr(&mut self, expr: &'p Expr, scope: &Rc<Scope<'p>>) -> Value<'p> {
@@ -79,13 +79,21 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                     (UnaryOp::USub, Value::Int(int)) => int.checked_neg().map_or(Value::Unknown, Value::Int),
                     (UnaryOp::USub, Value::Float(float)) => Value::Float(-float),
                     (UnaryOp::UAdd, _) => value,
+                    (UnaryOp::Invert, value) if is_type(value) => operator("invert", vec![value.clone()]),
                     _ => Value::Unknown,
                 }
             }
             Expr::BinOp(it) => {
                 let left = self.expr(&it.left, scope);
                 let right = self.expr(&it.right, scope);
-                binary(&left, it.op, &right)
+                let made = binary(&left, it.op, &right);
+                // Long lists and texts take as long as many steps.
+                self.steps += match &made {
+                    Value::List(list) => list.items.borrow().len() as u64 / 8,
+                    Value::Str(text) => text.text.len() as u64 / 256,
+                    _ => 0,
+                };
+                made
             }
             Expr::Compare(it) => self.compare(it, scope),
             Expr::Named(it) => {
@@ -227,6 +235,9 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                 Value::None,
                 Value::Instance(_) | Value::Function(_) | Value::Class(_) | Value::Host(_) | Value::Module(_),
             ) => Some(false),
+            (Value::External(one), Value::External(two)) if one.package().is_none() && two.package().is_none() => {
+                Some(one.name() == two.name())
+            }
             _ => None,
         };
         let known = match op {
@@ -234,6 +245,10 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             CmpOp::NotEq => equal().map(|it| !it),
             CmpOp::Is => equal().or_else(|| is_none(&left, right)).or_else(|| is_none(right, &left)),
             CmpOp::IsNot => equal().or_else(|| is_none(&left, right)).or_else(|| is_none(right, &left)).map(|it| !it),
+            CmpOp::In | CmpOp::NotIn if right.host().is_some() => {
+                let found = right.host().and_then(|object| self.host.contains(object, &left));
+                found.map(|it| it == (*op == CmpOp::In))
+            }
             CmpOp::In | CmpOp::NotIn => contains(right, &left).map(|it| it == (*op == CmpOp::In)),
             CmpOp::Lt | CmpOp::LtE | CmpOp::Gt | CmpOp::GtE => match (&left, right) {
                 (Value::Int(a), Value::Int(b)) => Some(match op {
@@ -430,6 +445,9 @@ fn binary<'p>(left: &Value<'p>, op: Operator, right: &Value<'p>) -> Value<'p> {
             copy_into(b, &dict);
             Value::Dict(Rc::new(dict))
         }
+        (Operator::BitAnd, one, two) if is_type(one) && is_type(two) => {
+            operator("and_", vec![one.clone(), two.clone()])
+        }
         (Operator::BitOr, one, two) if is_type(one) && is_type(two) => {
             let mut all = Vec::new();
             for it in [one, two] {
@@ -446,7 +464,17 @@ fn binary<'p>(left: &Value<'p>, op: Operator, right: &Value<'p>) -> Value<'p> {
 }
 
 fn is_type(value: &Value) -> bool {
-    is_type_like(value) || matches!(value, Value::Union(_) | Value::None | Value::Unknown)
+    is_type_like(value)
+        || matches!(value, Value::Union(_) | Value::None | Value::Unknown)
+        || matches!(value, Value::External(it) if it.called().is_some() && it.name().starts_with("operator."))
+}
+
+/// An operator between types, which some packages give a meaning: it stays a call of the function of that name.
+fn operator<'p>(name: &str, operands: Vec<Value<'p>>) -> Value<'p> {
+    let module = Rc::new(External::Builtin(Rc::from("operator")));
+    let function = Rc::new(External::Member(module, Rc::from(name)));
+    let args = Args::of(operands, Place::default());
+    Value::External(Rc::new(External::Call(function, Rc::new(args), Place::default())))
 }
 
 /// `"%s/%s" % (a, b)`.

@@ -144,6 +144,10 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                     None => default,
                 }
             }
+            "__getitem__" => {
+                let key = args.get(0, "").cloned().unwrap_or(Value::Unknown);
+                self.item(&Value::Dict(Rc::clone(dict)), &key)
+            }
             "setdefault" => {
                 let Some(key) = args.get(0, "key") else { return Value::Unknown };
                 let default = args.get(1, "default").cloned().unwrap_or(Value::None);

@@ -102,6 +102,24 @@ pub(crate) trait Host<'p> {
         Value::Unknown
     }
 
+    /// `key in object`. `None`: that isn't known.
+    fn contains(&mut self, object: usize, key: &Value<'p>) -> Option<bool> {
+        let _ = (object, key);
+        None
+    }
+
+    /// An object of a class of the tree was made, whose base from a package is an object of the host.
+    fn based(&mut self, object: usize, class: &Rc<Class<'p>>) {
+        let _ = (object, class);
+    }
+
+    /// While a question is asked with [`Eval::what_if`]: what a function of the tree gives, where the host knows
+    /// better than its code. `None`: the code is followed.
+    fn answers(&mut self, function: &Function<'p>) -> Option<Value<'p>> {
+        let _ = function;
+        None
+    }
+
     /// An object the host made got a name.
     fn named(&mut self, object: usize, name: &str) {
         let _ = (object, name);
@@ -184,6 +202,8 @@ pub(crate) struct Eval<'p, H> {
     raised: Vec<Raised<'p>>,
     /// The expression being evaluated raises for sure.
     raising: bool,
+    /// A limit was reached, so that what follows is not known.
+    cut: bool,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -205,6 +225,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             asking: false,
             raised: Vec::new(),
             raising: false,
+            cut: false,
             problems: Vec::new(),
         }
     }

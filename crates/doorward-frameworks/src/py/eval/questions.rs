@@ -21,6 +21,8 @@ pub(crate) struct Raised<'p> {
 pub(crate) struct Outcome<'p> {
     /// It raises on every way through it.
     pub(crate) refuses: bool,
+    /// It was followed to its end.
+    pub(crate) complete: bool,
     /// Everything that it raises on some way, if it isn't caught inside.
     pub(crate) raised: Vec<Raised<'p>>,
     pub(crate) returned: Value<'p>,
@@ -33,12 +35,18 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
         let outer = (self.asking, self.raising, self.limit, self.steps);
         self.asking = true;
         self.raising = false;
+        self.cut = false;
         self.steps = 0;
         self.limit = MAX_QUESTION_STEPS;
         let raised = std::mem::take(&mut self.raised);
         let site = Site { module: 0, call: Default::default(), statement: Default::default(), branch: Rc::from([]) };
         let returned = self.call_value(callee, args, &site);
-        let outcome = Outcome { refuses: self.raising, raised: std::mem::replace(&mut self.raised, raised), returned };
+        let outcome = Outcome {
+            refuses: self.raising && !self.cut,
+            complete: !self.cut,
+            raised: std::mem::replace(&mut self.raised, raised),
+            returned,
+        };
         (self.asking, self.raising, self.limit, self.steps) = outer;
         outcome
     }

@@ -20,6 +20,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
 
     fn statement(&mut self, statement: &'p Stmt, scope: &Rc<Scope<'p>>) -> Flow {
         if self.exhausted(statement) || self.depth > super::MAX_DEPTH {
+            self.cut = true;
             return Flow::Raise;
         }
         self.depth += 1;
