@@ -2,6 +2,7 @@
 
 mod actix;
 mod axum;
+mod django;
 mod express;
 mod fastapi;
 mod fastify;
@@ -93,6 +94,7 @@ pub fn runs_on_node(id: &str) -> bool {
 pub(crate) static ALL: &[&Framework] = &[
     &actix::FRAMEWORK,
     &axum::FRAMEWORK,
+    &django::FRAMEWORK,
     &express::FRAMEWORK,
     &fastapi::FRAMEWORK,
     &fastify::FRAMEWORK,

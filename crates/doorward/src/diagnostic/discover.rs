@@ -324,6 +324,40 @@ codes! {
      Pages of other origins can then not call the API at all, whatever the CORS settings say. Let `OPTIONS` pass at the \
      start of the hook."
 
+    "DW2240" Warning "the settings of a Django project are not known"
+    "Django finds its URLs and its middleware through a module of settings. It is not where `manage.py` says, or says \
+     nothing that can be read, so routes are missing or their protection can't be told. Name a module of the project, and \
+     set `ROOT_URLCONF` to a literal."
+
+    "DW2241" Warning "a view comes from a package"
+    "A pattern leads to a view, or a class inherits from one, that a package brings. doorward does not read packages: the \
+     path is listed, for all methods where they are not known, and its protection is unsure. Read in the package's \
+     documentation what it answers, and to whom."
+
+    "DW2242" Warning "a URL pattern is never reached"
+    "Django takes the first pattern that fits, whatever the method is. An earlier one takes every request that this one \
+     could, so its view, and any guard on it, is of no use. Remove it, or move it before the other."
+
+    "DW2243" Info "a project is started with several settings"
+    "`manage.py` names one module of settings, and `wsgi.py` or `asgi.py` another. Routes and guards are read with those of \
+     `manage.py`. If the others have more routes or less middleware, what is deployed differs from what is listed."
+
+    "DW2244" Warning "URL patterns are only known when the program runs"
+    "A list of patterns, or of middleware, is made by code that can't be followed: a function of a package, a list of the \
+     environment, plugins. What it adds is missing from the inventory. Write patterns as `path(…)` with literals."
+
+    "DW2245" Warning "a class adds URLs to the admin"
+    "The admin guards its own pages, and not those that a `get_urls` adds: each has to be wrapped in \
+     `self.admin_site.admin_view`. They are not listed, and the admin as a whole is called unsure for that reason."
+
+    "DW2246" Warning "an API of Django Ninja is not read"
+    "Django Ninja registers operations with decorators of its own. doorward does not read them yet, so none of them is in \
+     the inventory, and nothing is said about their protection."
+
+    "DW2247" Warning "a router makes its own URLs"
+    "A router of the REST framework overrides how it makes URLs. Its viewsets are listed under the URLs that the framework \
+     would make, which may be others. Compare them with what the program serves."
+
     "DW2260" Warning "the path of a handler is not where it is looked for"
     "A handler is registered by its own attribute or by the type of its parameter, and no path can be read there. Its \
      routes are missing from the inventory. Write the path in the attribute, as a literal."
