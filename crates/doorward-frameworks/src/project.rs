@@ -106,6 +106,14 @@ pub(crate) struct Found {
     pub(crate) further: Vec<(String, Found)>,
 }
 
+impl Found {
+    /// Adds the files that were read, with `add`.
+    pub(crate) fn fill(&mut self, add: &dyn Fn(&BTreeSet<usize>, &mut AppSource)) {
+        add(&self.read, &mut self.source);
+        self.further.iter_mut().for_each(|(_, it)| it.fill(add));
+    }
+}
+
 /// Reads the tree under `root`.
 ///
 /// # Errors
@@ -204,7 +212,6 @@ impl Reading {
                 if is_library || (!found.serves && found.routes.is_empty()) {
                     continue;
                 }
-                language.fill(&package, &found.read, &mut found.source);
                 let name = self.name(language.app_name(&package.root), &package.root, framework.id);
                 let app = App {
                     version: package.version,
@@ -277,6 +284,4 @@ pub(crate) trait Language {
     }
     /// What the package in the folder `root` is called.
     fn app_name(&self, root: &str) -> String;
-    /// Adds the files that were read.
-    fn fill(&self, package: &Package, read: &BTreeSet<usize>, source: &mut AppSource);
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::eval::Problem;
 use super::ir::{Module, Outline};
-use super::program::Program;
+use super::program::{Program, SharedTree};
 use crate::frameworks::{Engine, Framework};
 use crate::model::{AppSource, SourceFile};
 use crate::project::{DiscoverError, Found, Language, Package};
@@ -23,7 +23,7 @@ const MANIFEST: &str = "package.json";
 pub(crate) struct JavaScript {
     root: PathBuf,
     manifests: Vec<Manifest>,
-    program: Program,
+    tree: SharedTree,
     owned: Vec<Owned>,
 }
 
@@ -48,7 +48,7 @@ impl JavaScript {
         let program = Program::parse(root, sources, workspace).map_err(|_| DiscoverError::NoThread)?;
         unresolved.extend(program.outlines().filter_map(syntax_error));
         let owned = owned(root, &program, &manifests);
-        Ok(Self { root: root.to_path_buf(), manifests, program, owned })
+        Ok(Self { root: root.to_path_buf(), manifests, tree: program.tree(), owned })
     }
 }
 
@@ -56,7 +56,7 @@ impl Language for JavaScript {
     fn packages(&self, framework: &Framework) -> Vec<Package> {
         match framework.engine {
             Engine::JavaScript(_) => {
-                packages(&self.root, &self.program, &self.manifests, &self.owned, framework.packages)
+                packages(&self.root, &self.tree.view(), &self.manifests, &self.owned, framework.packages)
             }
             _ => Vec::new(),
         }
@@ -64,7 +64,12 @@ impl Language for JavaScript {
 
     fn discover(&self, framework: &Framework, package: &Package) -> Option<Found> {
         match framework.engine {
-            Engine::JavaScript(discover) => Some(discover(&self.program, package)),
+            Engine::JavaScript(discover) => {
+                let program = self.tree.view();
+                let mut found = discover(&program, package);
+                found.fill(&|read, source| fill_files(&program, package, read, source));
+                Some(found)
+            }
             _ => None,
         }
     }
@@ -80,10 +85,6 @@ impl Language for JavaScript {
 
     fn app_name(&self, root: &str) -> String {
         app_name(&self.root, &self.manifests, root)
-    }
-
-    fn fill(&self, package: &Package, read: &BTreeSet<usize>, source: &mut AppSource) {
-        fill_files(&self.program, package, read, source);
     }
 }
 

@@ -1,8 +1,9 @@
 //! The modules of a tree and how they find each other.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use oxc_resolver::{ResolveOptions, ResolverGeneric, TsconfigDiscovery};
 use rayon::prelude::*;
@@ -15,9 +16,17 @@ use super::reach;
 use crate::stack;
 use crate::walk;
 
-/// Every module of a tree, in outline; each is read in full when something is asked of it. Files that only an import
-/// leads to are read on demand.
+/// Every module of a tree, in outline; each is read in full when something is asked of it, and forgotten with the view
+/// through which it was asked. Files that only an import leads to are read on demand.
 pub(crate) struct Program {
+    tree: Arc<Tree>,
+    /// What was read in full. It stays the same for as long as somebody looks: functions are told apart by where they
+    /// are kept.
+    modules: RefCell<HashMap<usize, Arc<Module>>>,
+}
+
+/// What all views share.
+struct Tree {
     root: PathBuf,
     files: Vec<File>,
     by_path: HashMap<PathBuf, usize>,
@@ -35,15 +44,26 @@ pub(crate) struct Program {
     workspace: HashMap<String, PathBuf>,
 }
 
-/// One file: its outline, and all of it once that was asked for. Most of a large tree never is.
+/// A tree that several threads may look at.
+pub(crate) struct SharedTree(Arc<Tree>);
+
+impl SharedTree {
+    /// A view of its own, for one package.
+    pub(crate) fn view(&self) -> Program {
+        Program::of(Arc::clone(&self.0))
+    }
+}
+
+/// One file: its outline, and all of it if it was worth reading in full at once, until the first view takes that.
 struct File {
     outline: Outline,
-    module: OnceLock<Arc<Module>>,
+    module: Mutex<Option<Arc<Module>>>,
 }
 
 impl File {
     fn module(&self) -> Arc<Module> {
-        Arc::clone(self.module.get_or_init(|| Arc::new(lower::whole(&self.outline))))
+        let kept = self.module.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.unwrap_or_else(|| Arc::new(lower::whole(&self.outline)))
     }
 }
 
@@ -78,7 +98,7 @@ impl Program {
                 .into_par_iter()
                 .map(|(path, text)| {
                     let (outline, module) = lower::outline(&walk::relative(root, &path), Arc::from(text));
-                    (path, File { outline, module: module.map(Arc::new).map(OnceLock::from).unwrap_or_default() })
+                    (path, File { outline, module: Mutex::new(module.map(Arc::new)) })
                 })
                 .collect()
         });
@@ -88,7 +108,7 @@ impl Program {
             workspace.iter().map(|(name, folder)| (name.clone(), walk::relative(root, folder))).collect();
         let outlines: Vec<&Outline> = files.iter().map(|it| &it.outline).collect();
         let matters = reach::matters(&outlines, &folders);
-        Ok(Self {
+        Ok(Self::of(Arc::new(Tree {
             root: root.to_path_buf(),
             files,
             by_path,
@@ -99,46 +119,89 @@ impl Program {
             aliases: Aliases::default(),
             resolved: RwLock::default(),
             workspace,
-        })
+        })))
+    }
+
+    fn of(tree: Arc<Tree>) -> Self {
+        Self { tree, modules: RefCell::default() }
+    }
+
+    /// The tree, without what was read through this view.
+    pub(crate) fn tree(&self) -> SharedTree {
+        SharedTree(Arc::clone(&self.tree))
     }
 
     /// The outlines of the tree's modules, by number.
     pub(crate) fn outlines(&self) -> impl Iterator<Item = &Outline> {
-        self.files.iter().map(|it| &it.outline)
+        self.tree.files.iter().map(|it| &it.outline)
     }
 
     /// Whether the module may have to do with a server: it uses packages that do, seems to register routes, or leads
     /// to a module of which that is true. The others are read when something of theirs is looked at.
     pub(crate) fn matters(&self, at: usize) -> bool {
-        self.matters.get(at).copied().unwrap_or(true)
+        self.tree.matters.get(at).copied().unwrap_or(true)
     }
 
     /// The file of a module, relative to the tree.
     pub(crate) fn file(&self, at: usize) -> Arc<str> {
-        match self.files.get(at) {
-            Some(file) => Arc::clone(&file.outline.file),
-            None => self.late(at).map(|it| Arc::clone(&it.outline.file)).unwrap_or_default(),
-        }
+        self.tree.outlined(at, |it| Arc::clone(&it.file))
     }
 
     /// The text of a module.
     pub(crate) fn text(&self, at: usize) -> Arc<str> {
-        match self.files.get(at) {
-            Some(file) => Arc::clone(&file.outline.text),
-            None => self.late(at).map(|it| Arc::clone(&it.outline.text)).unwrap_or_default(),
-        }
+        self.tree.outlined(at, |it| Arc::clone(&it.text))
     }
 
     /// What a module imports, re-exports and requires, as it is written.
     pub(crate) fn sources(&self, at: usize) -> &[String] {
-        self.files.get(at).map(|it| it.outline.sources.as_slice()).unwrap_or_default()
+        self.tree.files.get(at).map(|it| it.outline.sources.as_slice()).unwrap_or_default()
     }
 
     /// All of a module.
     pub(crate) fn module(&self, at: usize) -> Arc<Module> {
-        match self.files.get(at) {
+        if let Some(known) = self.modules.borrow().get(&at) {
+            return Arc::clone(known);
+        }
+        let module = match self.tree.files.get(at) {
             Some(file) => file.module(),
-            None => self.late(at).map(|it| it.module()).unwrap_or_default(),
+            None => self.tree.late(at).map(|it| it.module()).unwrap_or_default(),
+        };
+        self.modules.borrow_mut().insert(at, Arc::clone(&module));
+        module
+    }
+
+    /// Where `source`, named in module `from`, leads.
+    pub(crate) fn resolve(&self, from: usize, source: &str) -> Target {
+        self.tree.resolve(&self.file(from), source)
+    }
+
+    /// The modules directly in `folder` (relative to the tree), with their file names.
+    pub(crate) fn listing(&self, folder: &str) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .outlines()
+            .filter_map(|it| {
+                let (dir, name) = it.file.rsplit_once('/').unwrap_or((".", &it.file));
+                (dir == folder).then(|| name.to_owned())
+            })
+            .collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn read(&self, path: &Path) -> Option<String> {
+        walk::read_text(path).ok()
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.tree.root
+    }
+}
+
+impl Tree {
+    fn outlined<T: Default>(&self, at: usize, take: impl Fn(&Outline) -> T) -> T {
+        match self.files.get(at) {
+            Some(file) => take(&file.outline),
+            None => self.late(at).map(|it| take(&it.outline)).unwrap_or_default(),
         }
     }
 
@@ -147,9 +210,9 @@ impl Program {
         late.files.get(at.checked_sub(self.files.len())?).cloned()
     }
 
-    /// Where `source`, named in module `from`, leads.
-    pub(crate) fn resolve(&self, from: usize, source: &str) -> Target {
-        let file = self.root.join(&*self.file(from));
+    /// Where `source`, named in `file`, leads.
+    fn resolve(&self, file: &str, source: &str) -> Target {
+        let file = self.root.join(file);
         let folder = file.parent().unwrap_or(&self.root);
         let known = |all: &HashMap<PathBuf, HashMap<String, Target>>| all.get(folder)?.get(source).cloned();
         if let Some(known) = known(&self.resolved.read().unwrap_or_else(PoisonError::into_inner)) {
@@ -230,30 +293,9 @@ impl Program {
             return Some(*at);
         }
         let at = self.files.len() + late.files.len();
-        late.files.push(Arc::new(File { outline, module: OnceLock::new() }));
+        late.files.push(Arc::new(File { outline, module: Mutex::default() }));
         late.by_path.insert(path.to_path_buf(), at);
         Some(at)
-    }
-
-    /// The modules directly in `folder` (relative to the tree), with their file names.
-    pub(crate) fn listing(&self, folder: &str) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .outlines()
-            .filter_map(|it| {
-                let (dir, name) = it.file.rsplit_once('/').unwrap_or((".", &it.file));
-                (dir == folder).then(|| name.to_owned())
-            })
-            .collect();
-        names.sort();
-        names
-    }
-
-    pub(crate) fn read(&self, path: &Path) -> Option<String> {
-        walk::read_text(path).ok()
-    }
-
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
     }
 }
 

@@ -62,7 +62,11 @@ impl Language for Python {
 
     fn discover(&self, framework: &Framework, package: &Package) -> Option<Found> {
         match framework.engine {
-            Engine::Python(discover) => Some(discover(&self.program, package)),
+            Engine::Python(discover) => {
+                let mut found = discover(&self.program, package);
+                found.fill(&|read, source| fill_files(&self.program, read, source));
+                Some(found)
+            }
             _ => None,
         }
     }
@@ -75,14 +79,14 @@ impl Language for Python {
             .or_else(|| folder.file_name().map(|it| it.to_string_lossy().into_owned()))
             .map_or_else(|| "app".to_owned(), |name| printable(&name))
     }
+}
 
-    fn fill(&self, _: &Package, read: &BTreeSet<usize>, source: &mut AppSource) {
-        for at in read {
-            let module = self.program.module(*at);
-            // A folder without a file has no text to edit.
-            if module.file.ends_with(".py") {
-                source.files.insert(module.file.clone(), source_file(module));
-            }
+fn fill_files(program: &Program, read: &BTreeSet<usize>, source: &mut AppSource) {
+    for at in read {
+        let module = program.module(*at);
+        // A folder without a file has no text to edit.
+        if module.file.ends_with(".py") {
+            source.files.insert(module.file.clone(), source_file(module));
         }
     }
 }

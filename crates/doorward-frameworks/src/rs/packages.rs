@@ -8,7 +8,6 @@ use toml::{Table, Value};
 
 use super::program::{Dependency, Manifest, Program};
 use crate::frameworks::{Engine, Framework};
-use crate::model::AppSource;
 use crate::project::{DiscoverError, Found, Language, Package};
 use crate::source::Place;
 use crate::walk::{self, printable};
@@ -75,8 +74,6 @@ impl Language for Rust {
             .or_else(|| folder.file_name().map(|it| it.to_string_lossy().into_owned()))
             .map_or_else(|| "app".to_owned(), |it| printable(&it))
     }
-
-    fn fill(&self, _: &Package, _: &BTreeSet<usize>, _: &mut AppSource) {}
 }
 
 impl Rust {
