@@ -8,7 +8,7 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Expr, ExprCall, Number, Stmt};
 
 use super::eval::{Eval, Host};
-use super::value::{Def, Function, Value};
+use super::value::{Args, Def, External, Function, Value};
 
 /// How deep calls are followed, and how many functions are read for one answer.
 const MAX_CALLS: usize = 5;
@@ -299,4 +299,50 @@ pub(crate) fn sounds_like_auth(name: &str) -> bool {
         "owner",
     ];
     words.iter().any(|word| name.contains(word)) && (!name.contains("author") || name.contains("authori"))
+}
+
+/// Whether a header, cookie or parameter of this name holds credentials.
+pub(crate) fn is_credential(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase().replace('_', "-");
+    ["auth", "token", "key", "secret", "session", "cookie", "signature", "bearer", "jwt", "password", "credential"]
+        .iter()
+        .any(|word| lower.contains(word))
+        && !lower.contains("idempotency")
+}
+
+/// Whether a call raises for credentials that are missing or wrong.
+pub(crate) fn verifies(callee: &External, args: &Args) -> bool {
+    let package = callee.package().unwrap_or_default();
+    match (package, callee.last()) {
+        ("jwt" | "jose" | "authlib" | "joserfc", "decode") => !skips_signature(args),
+        ("clerk_backend_api", "verify_token" | "verify_token_async") => true,
+        ("firebase_admin", "verify_id_token" | "verify_session_cookie") => true,
+        ("google", "verify_oauth2_token" | "verify_token" | "verify_firebase_token") => true,
+        ("itsdangerous", "loads" | "unsign") => true,
+        _ => false,
+    }
+}
+
+/// Whether a call reads claims that nobody verified.
+pub(crate) fn is_unverified(callee: &External, args: &Args) -> bool {
+    match callee.last() {
+        "decode" => matches!(callee.package(), Some("jwt" | "jose")) && skips_signature(args),
+        "get_unverified_claims" => true,
+        // The middle of a token, taken apart by hand.
+        "loads" => args.all().any(|it| it.value.external_name().is_some_and(|it| it.contains("b64decode"))),
+        _ => false,
+    }
+}
+
+/// Whether a call of `jwt.decode` is told not to check the signature.
+pub(crate) fn skips_signature(args: &Args) -> bool {
+    switched_off(args, "verify_signature") || matches!(args.named("verify"), Some(Value::Bool(false)))
+}
+
+/// Whether the options of a call of `jwt.decode` switch `check` off.
+pub(crate) fn switched_off(args: &Args, check: &str) -> bool {
+    match args.named("options") {
+        Some(Value::Dict(options)) => matches!(options.get_str(check), Some(Value::Bool(false))),
+        _ => false,
+    }
 }

@@ -17,10 +17,12 @@
 //!    [`what_if`](eval::Eval::what_if) runs a function on assumed arguments, to see whether it lets a caller pass.
 
 pub(crate) mod eval;
+pub(crate) mod external;
 pub(crate) mod guards;
 pub(crate) mod imports;
 pub(crate) mod packages;
 pub(crate) mod program;
+pub(crate) mod scope;
 pub(crate) mod stdlib;
 pub(crate) mod value;
 

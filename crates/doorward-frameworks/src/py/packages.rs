@@ -160,6 +160,8 @@ fn read_manifests(root: &Path, read: &[(PathBuf, String)], unresolved: &mut Vec<
                     );
                 }
             },
+            // Any module may be called `setup`.
+            "setup.py" if !text.contains("setuptools") && !text.contains("distutils") => {}
             "setup.py" | "setup.cfg" => read_setup(text, manifest),
             _ => text.lines().for_each(|it| need(it, manifest)),
         }

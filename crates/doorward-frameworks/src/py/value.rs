@@ -1,11 +1,13 @@
 //! What an expression may turn out to be.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use ruff_python_ast::{Expr, ExprLambda, ParameterWithDefault, Parameters, StmtClassDef, StmtFunctionDef};
 
+pub(crate) use super::external::{Arg, Args, External};
+pub(crate) use super::scope::{Scope, ScopeKind, Slot};
 pub(crate) use crate::source::Place;
 
 /// Lists in source code are shorter; what makes longer ones is not followed.
@@ -13,7 +15,7 @@ pub(crate) const MAX_ITEMS: usize = 5_000;
 /// A longer string is not a path, a name or a constant.
 const MAX_TEXT: usize = 64 * 1024;
 /// More possibilities than this are not told apart.
-const MAX_CHOICES: usize = 16;
+pub(crate) const MAX_CHOICES: usize = 16;
 
 /// A value, as far as it is known.
 #[derive(Clone, Debug)]
@@ -181,7 +183,6 @@ impl<'p> Function<'p> {
         all.posonlyargs.iter().chain(&all.args).chain(&all.kwonlyargs).collect()
     }
 
-    #[expect(dead_code, reason = "the shapes of routes follow")]
     pub(crate) fn returns(&self) -> Option<&'p Expr> {
         match self.def {
             Def::Def(def) => def.returns.as_deref(),
@@ -209,11 +210,12 @@ pub(crate) struct Class<'p> {
     pub(crate) scope: Rc<Scope<'p>>,
     pub(crate) bases: Vec<Value<'p>>,
     /// Keywords of the class statement, such as `table=True`.
-    #[expect(dead_code, reason = "the shapes of routes follow")]
     pub(crate) keywords: Vec<(&'p str, Value<'p>)>,
     /// Attributes in order of definition.
     pub(crate) attrs: RefCell<Vec<(Rc<str>, Value<'p>)>>,
     pub(crate) decorators: RefCell<Vec<(Value<'p>, Place)>>,
+    /// The parents of its parents and so on, once somebody asked. Without itself, which would keep it alive forever.
+    pub(crate) above: OnceCell<Vec<Value<'p>>>,
 }
 
 impl<'p> Class<'p> {
@@ -228,8 +230,13 @@ impl<'p> Class<'p> {
 
     /// The class and its parents, in the order in which attributes are looked up, with bases from outside the tree.
     pub(crate) fn mro(self: &Rc<Self>) -> Vec<Value<'p>> {
+        let above = self.above.get_or_init(|| self.ancestors());
+        std::iter::once(Value::Class(Rc::clone(self))).chain(above.iter().cloned()).collect()
+    }
+
+    fn ancestors(&self) -> Vec<Value<'p>> {
         let mut all = Vec::new();
-        collect(&Value::Class(Rc::clone(self)), 0, &mut all);
+        self.bases.iter().for_each(|it| collect(it, 1, &mut all));
         // A class that several parents share comes after all of them.
         let mut kept: Vec<Value<'p>> = Vec::new();
         for value in all.into_iter().rev() {
@@ -243,12 +250,14 @@ impl<'p> Class<'p> {
 
     /// Whether one of its parents from outside of the tree has a name that `test` accepts.
     pub(crate) fn inherits(self: &Rc<Self>, test: impl Fn(&str) -> bool) -> bool {
-        self.mro().iter().any(|it| matches!(it, Value::External(it) if test(&it.name())))
+        let above = self.above.get_or_init(|| self.ancestors());
+        above.iter().any(|it| matches!(it, Value::External(it) if test(&it.name())))
     }
 
     /// Whether it or one of its parents is `other`.
     pub(crate) fn is_a(self: &Rc<Self>, other: &Rc<Self>) -> bool {
-        self.mro().iter().any(|it| matches!(it, Value::Class(it) if Rc::ptr_eq(it, other)))
+        let above = self.above.get_or_init(|| self.ancestors());
+        Rc::ptr_eq(self, other) || above.iter().any(|it| matches!(it, Value::Class(it) if Rc::ptr_eq(it, other)))
     }
 }
 
@@ -293,118 +302,6 @@ pub(crate) fn set<'p>(attrs: &mut Vec<(Rc<str>, Value<'p>)>, name: &str, value: 
         Some((_, old)) => *old = value,
         None if count < MAX_ITEMS => attrs.push((Rc::from(name), value)),
         None => {}
-    }
-}
-
-/// A value known only by where it comes from.
-#[derive(Debug, Clone)]
-pub(crate) enum External<'p> {
-    /// What an import gives: a module that is not in the tree.
-    Package(Rc<str>),
-    /// A name that the language declares, such as `int`.
-    Builtin(Rc<str>),
-    Member(Rc<External<'p>>, Rc<str>),
-    Call(Rc<External<'p>>, Rc<Args<'p>>, Place),
-}
-
-impl<'p> External<'p> {
-    /// The top-level package it comes from. Built-ins have none.
-    pub(crate) fn package(&self) -> Option<&str> {
-        match self {
-            Self::Package(name) => Some(name.split('.').next().unwrap_or(name)),
-            Self::Builtin(_) => None,
-            Self::Member(of, _) | Self::Call(of, ..) => of.package(),
-        }
-    }
-
-    /// The dotted name without calls: `fastapi.security.HTTPBearer`.
-    pub(crate) fn name(&self) -> String {
-        match self {
-            Self::Package(name) | Self::Builtin(name) => name.to_string(),
-            Self::Member(of, name) => format!("{}.{name}", of.name()),
-            Self::Call(of, ..) => of.name(),
-        }
-    }
-
-    /// The part of the name after the last dot.
-    pub(crate) fn last(&self) -> &str {
-        match self {
-            Self::Package(name) | Self::Builtin(name) | Self::Member(_, name) => {
-                name.rsplit('.').next().unwrap_or(name)
-            }
-            Self::Call(of, ..) => of.last(),
-        }
-    }
-
-    /// What was called, and with what, if it is the result of a call.
-    pub(crate) fn called(&self) -> Option<(&Rc<External<'p>>, &Rc<Args<'p>>, Place)> {
-        match self {
-            Self::Call(of, args, place) => Some((of, args, *place)),
-            _ => None,
-        }
-    }
-
-    fn depth(&self) -> usize {
-        let (mut at, mut depth) = (self, 0);
-        while let Self::Member(of, _) | Self::Call(of, ..) = at {
-            depth += 1;
-            at = of;
-        }
-        depth
-    }
-
-    /// An attribute of it. Chains longer than people write are cut.
-    pub(crate) fn member(self: &Rc<Self>, name: &str) -> Value<'p> {
-        if self.depth() > 40 {
-            return Value::Unknown;
-        }
-        Value::External(Rc::new(Self::Member(Rc::clone(self), Rc::from(name))))
-    }
-}
-
-/// One argument of a call.
-#[derive(Debug, Clone)]
-pub(crate) struct Arg<'p> {
-    pub(crate) value: Value<'p>,
-    pub(crate) place: Place,
-}
-
-/// The arguments of a call.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Args<'p> {
-    pub(crate) positional: Vec<Arg<'p>>,
-    pub(crate) keywords: Vec<(Rc<str>, Arg<'p>)>,
-    /// `*args` or `**kwargs` that are not known were given too.
-    pub(crate) open: bool,
-}
-
-impl<'p> Args<'p> {
-    /// Arguments by position alone.
-    pub(crate) fn of(values: Vec<Value<'p>>, place: Place) -> Self {
-        Self { positional: values.into_iter().map(|value| Arg { value, place }).collect(), ..Self::default() }
-    }
-
-    /// The argument called `name`, which may also be given as the one at `at`.
-    pub(crate) fn arg(&self, at: usize, name: &str) -> Option<&Arg<'p>> {
-        self.keyword(name).or_else(|| self.positional.get(at))
-    }
-
-    pub(crate) fn get(&self, at: usize, name: &str) -> Option<&Value<'p>> {
-        self.arg(at, name).map(|it| &it.value)
-    }
-
-    pub(crate) fn keyword(&self, name: &str) -> Option<&Arg<'p>> {
-        self.keywords.iter().find(|(it, _)| &**it == name).map(|(_, arg)| arg)
-    }
-
-    /// The value of the argument that can only be given by name.
-    pub(crate) fn named(&self, name: &str) -> Option<&Value<'p>> {
-        self.keyword(name).map(|it| &it.value)
-    }
-
-    /// Every argument.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arg<'p>> {
-        self.positional.iter().chain(self.keywords.iter().map(|(_, arg)| arg))
     }
 }
 
@@ -548,56 +445,5 @@ impl<'p> Value<'p> {
             (Self::Method(one, a), Self::Method(two, b)) => a == b && one.same(two),
             _ => false,
         }
-    }
-}
-
-/// A place where names live.
-#[derive(Debug, Default)]
-pub(crate) struct Scope<'p> {
-    pub(crate) vars: RefCell<HashMap<Rc<str>, Slot<'p>>>,
-    pub(crate) parent: Option<Rc<Scope<'p>>>,
-    pub(crate) kind: ScopeKind,
-    /// How many undecided branches had been entered when it was made.
-    pub(crate) depth: usize,
-    /// Names that `global` or `nonlocal` makes those of an outer scope.
-    pub(crate) outer: RefCell<Vec<(&'p str, bool)>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum ScopeKind {
-    #[default]
-    Module,
-    Class,
-    Function,
-}
-
-/// What a name stands for.
-#[derive(Clone, Debug)]
-pub(crate) enum Slot<'p> {
-    Value(Value<'p>),
-    /// A name of a module that is looked up when it is needed: the module is being loaded, or only types need it.
-    Late(usize, Rc<str>),
-}
-
-impl<'p> Scope<'p> {
-    /// What `name` stands for. Functions don't see the names of a class around them.
-    pub(crate) fn lookup(&self, name: &str) -> Option<Slot<'p>> {
-        if let Some(slot) = self.vars.borrow().get(name) {
-            return Some(slot.clone());
-        }
-        let mut at = self.parent.clone();
-        while let Some(scope) = at {
-            if scope.kind != ScopeKind::Class
-                && let Some(slot) = scope.vars.borrow().get(name)
-            {
-                return Some(slot.clone());
-            }
-            at = scope.parent.clone();
-        }
-        None
-    }
-
-    pub(crate) fn declare(&self, name: &str, value: Value<'p>) {
-        self.vars.borrow_mut().insert(Rc::from(name), Slot::Value(value));
     }
 }

@@ -89,18 +89,24 @@ pub(crate) type Truth = BTreeMap<String, BTreeMap<String, u16>>;
 
 /// Asks a script of `oracle/python` about folders.
 pub(crate) fn ask_python(script: &str, folders: &[PathBuf]) -> Truth {
+    serde_json::from_value(python(script, &[], &json!(folders))).unwrap()
+}
+
+/// What a script of `oracle/python` answers.
+pub(crate) fn python(script: &str, args: &[&str], question: &Value) -> Value {
     let oracle = tests().join("oracle/python");
     let python = oracle.join(".venv/bin/python");
     assert!(python.is_file(), "the packages to compare with are not installed; run `cargo xtask setup`");
     let mut child = Command::new(python)
         .arg(oracle.join(script))
+        .args(args)
         .current_dir(&oracle)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(json!(folders).to_string().as_bytes()).unwrap();
+    child.stdin.take().unwrap().write_all(question.to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "`{script}` failed");
     serde_json::from_slice(&output.stdout).unwrap()
@@ -130,6 +136,23 @@ pub(crate) fn agree(truth: &Truth, refused: fn(u16) -> bool) {
                     wrong.push(format!("{name}: {id} is said to be open and answers {status}"));
                 }
                 _ => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Asks a script of `oracle/python` what somebody gets whose credentials mean nothing, and compares: no route that is
+/// said to be guarded gives them anything.
+pub(crate) fn forgers_get_nothing(script: &str, folders: &[PathBuf]) {
+    let truth: Truth = serde_json::from_value(python(script, &["--forged"], &json!(folders))).unwrap();
+    let mut wrong = Vec::new();
+    for (folder, served) in &truth {
+        let analysis = found(Path::new(folder));
+        for route in analysis.inventory.apps.iter().flat_map(|app| &app.routes) {
+            let status = served.get(&route.id.to_string());
+            if let (GuardState::Guarded, Some(200..=299)) = (route.guard.state, status) {
+                wrong.push(format!("{folder}: {} is said to be guarded and answers {status:?}", route.id));
             }
         }
     }

@@ -11,7 +11,7 @@ use super::discover::Reader;
 use super::guards::Judged;
 use super::host::What;
 use super::middleware::Middleware;
-use super::probe::{self, Probe};
+use super::probe::{self, Probe, Seen};
 use crate::py::eval::{Site, span};
 use crate::py::value::{Args, Place, Value};
 use crate::walk::printable;
@@ -125,7 +125,7 @@ impl<'p> Reader<'p> {
             let name = self.shown(decorator);
             let known = decorator.external_name().unwrap_or_default();
             if known == "starlette.authentication.requires" {
-                judged.state = GuardState::Guarded;
+                judged.state = if self.backends_check() { GuardState::Guarded } else { GuardState::Unsure };
             }
             if judged.state != GuardState::Open {
                 all.push((name, judged, *place));
@@ -143,6 +143,33 @@ impl<'p> Reader<'p> {
             }
         }
         all
+    }
+
+    /// Whether what authenticates for Starlette turns away strangers and those who forge their credentials.
+    fn backends_check(&mut self) -> bool {
+        let is_middleware =
+            |value: &Value<'p>| value.external_name().is_some_and(|it| it.ends_with(".AuthenticationMiddleware"));
+        let mut backends = Vec::new();
+        for entry in self.eval.host.made.iter().flat_map(|it| &it.entries) {
+            if let What::Middleware { class: Some(class), args } = &entry.what
+                && is_middleware(&class.value)
+            {
+                backends.push((args.named("backend").cloned().unwrap_or(Value::Unknown), class.place));
+            }
+        }
+        let mut check = !backends.is_empty();
+        for (backend, place) in backends {
+            let function = self.eval.attribute(&backend, "authenticate");
+            for probe in [Probe::Stranger("GET"), Probe::Forger] {
+                let args = Args::of(vec![self.seen(Seen::Request)], place);
+                let outcome = self.ask(&function, &args, probe);
+                let nobody = matches!(function, Value::Bound(_))
+                    && outcome.returned.each().iter().any(|it| matches!(it, Value::None));
+                let denied = !self.eval.host.unverified && (self.denies(&outcome) || nobody);
+                check &= outcome.complete && (outcome.refuses || denied);
+            }
+        }
+        check
     }
 
     /// What the function that a decorator of the project put around a handler does to strangers.
@@ -163,11 +190,17 @@ impl<'p> Reader<'p> {
                 it.raised.iter().any(|it| self.says_no(&it.value))
                     || it.returned.each().iter().any(|it| self.says_no(it))
             };
-            judged.state = match (stranger.refuses && no(stranger), no(stranger) || no(forger)) {
+            let closed = |it: &crate::py::eval::Outcome<'p>| {
+                let answers = it.returned.each();
+                it.complete && (it.refuses && no(it) || answers.iter().all(|it| self.says_no(it)))
+            };
+            let denied = forger.refuses || (!self.eval.host.unverified && (self.denies(forger) || no(forger)));
+            judged.state = match (closed(stranger), denied) {
                 (true, true) => GuardState::Guarded,
-                (_, true) => GuardState::Unsure,
+                _ if no(stranger) || no(forger) => GuardState::Unsure,
                 _ => GuardState::Open,
             };
+            judged.presence = closed(stranger) && !denied;
         }
         judged
     }

@@ -6,9 +6,10 @@ use doorward::inventory::GuardState;
 
 use super::discover::Reader;
 use super::host::Kind;
+use super::parameters::Parameter;
 use super::probe::{self, Probe, Seen};
 use crate::py::eval::{Outcome, Site};
-use crate::py::value::{Arg, Args, Class, External, Function, Place, Value};
+use crate::py::value::{Arg, Args, External, Place, Value};
 
 /// Sub-dependencies go no deeper in any program people write.
 const MAX_DEPTH: usize = 24;
@@ -31,6 +32,8 @@ pub(crate) struct Judged<'p> {
     pub(crate) origin: String,
     /// It looks whether credentials are there, and at nothing else.
     pub(crate) presence: bool,
+    /// It reads claims that nobody verified, so what it says of them, whoever asks decides.
+    unverified: bool,
     /// What it gives for each of the callers.
     returned: [Value<'p>; 2],
     /// For which of the callers it raises for sure.
@@ -43,6 +46,7 @@ impl<'p> Judged<'p> {
             state,
             origin: origin.to_owned(),
             presence: false,
+            unverified: false,
             returned: [Value::Unknown, Value::Unknown],
             refuses: [state == GuardState::Guarded; 2],
         }
@@ -99,132 +103,21 @@ fn sounds_optional(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     ["optional", "maybe", "or_none", "or_anonymous", "if_present"].iter().any(|it| lower.contains(it))
 }
-
-/// The callable of `Depends(callable)`; `Unknown` for `Depends()`.
-pub(crate) fn depends<'p>(value: &Value<'p>) -> Option<Value<'p>> {
-    let Value::External(external) = value else { return None };
-    let (callee, args, _) = external.called()?;
-    if callee.package() != Some("fastapi") || !matches!(callee.last(), "Depends" | "Security") {
-        return None;
-    }
-    Some(args.get(0, "dependency").cloned().unwrap_or(Value::Ellipsis))
-}
-
-/// The parts of an annotation: the type, and what `Annotated` says about it.
-pub(crate) fn annotated<'p>(annotation: &Value<'p>) -> (Value<'p>, Vec<Value<'p>>) {
-    match annotation {
-        Value::Item(item) if matches!(&item.0, Value::External(it) if it.last() == "Annotated") => {
-            let mut parts = item.1.iter();
-            let first = parts.next().cloned().unwrap_or(Value::Unknown);
-            let (inner, mut more) = annotated(&first);
-            more.extend(parts.cloned());
-            (inner, more)
-        }
-        // `Optional[Annotated[…]]`.
-        Value::Item(item) if matches!(&item.0, Value::External(it) if matches!(it.last(), "Optional" | "Union")) => {
-            let found = item.1.iter().map(annotated).find(|(_, more)| !more.is_empty());
-            found.map_or_else(|| (annotation.clone(), Vec::new()), |(_, more)| (annotation.clone(), more))
-        }
-        Value::Union(parts) => {
-            let found = parts.iter().map(annotated).find(|(_, more)| !more.is_empty());
-            found.map_or_else(|| (annotation.clone(), Vec::new()), |(_, more)| (annotation.clone(), more))
-        }
-        other => (other.clone(), Vec::new()),
-    }
-}
-
-/// One parameter of a callable that FastAPI fills.
-pub(crate) struct Parameter<'p> {
-    pub(crate) name: &'p str,
-    pub(crate) kind: Value<'p>,
-    /// `Depends(…)`, `Query(…)` and their kin, from the default or the annotation.
-    pub(crate) markers: Vec<Value<'p>>,
-    pub(crate) default: Option<Value<'p>>,
-    pub(crate) place: Place,
-}
-
-impl<'p> Parameter<'p> {
-    pub(crate) fn depends(&self) -> Option<Value<'p>> {
-        let callable = self.markers.iter().find_map(depends)?;
-        Some(match callable {
-            Value::Ellipsis | Value::None => self.kind.clone(),
-            other => other,
-        })
-    }
-
-    /// The marker with this name, such as `Header`.
-    pub(crate) fn marker(&self, names: &[&str]) -> Option<(&str, &Rc<Args<'p>>)> {
-        self.markers.iter().find_map(|it| match it {
-            Value::External(external) => {
-                let (callee, args, _) = external.called()?;
-                names.contains(&callee.last()).then(|| (callee.last(), args))
-            }
-            _ => None,
-        })
-    }
-}
-
 impl<'p> Reader<'p> {
-    /// The parameters FastAPI fills when it calls `callable`.
-    pub(crate) fn parameters(&mut self, callable: &Value<'p>) -> Vec<Parameter<'p>> {
-        match callable {
-            Value::Function(function) => self.parameters_of(function, false),
-            Value::Bound(bound) => self.parameters_of(&bound.1, true),
-            Value::Partial(partial) => {
-                let mut all = self.parameters(&partial.0);
-                all.retain(|it| partial.1.keyword(it.name).is_none());
-                all.drain(..partial.1.positional.len().min(all.len()));
-                all
-            }
-            Value::Class(class) => self.class_parameters(class),
-            Value::Instance(_) => match self.eval.attribute(callable, "__call__") {
-                Value::Bound(bound) => self.parameters_of(&bound.1, true),
-                _ => Vec::new(),
-            },
-            Value::Item(item) => self.parameters(&item.0.clone()),
-            _ => Vec::new(),
-        }
-    }
-
-    fn parameters_of(&mut self, function: &Rc<Function<'p>>, is_bound: bool) -> Vec<Parameter<'p>> {
-        let function = function.wraps.as_ref().map_or_else(|| Rc::clone(function), Rc::clone);
-        let mut all = Vec::new();
-        for (at, it) in function.params().into_iter().enumerate() {
-            let name = it.parameter.name.id.as_str();
-            if at == 0 && (is_bound || name == "self" || name == "cls") {
-                continue;
-            }
-            let place = Place { module: function.module, span: crate::py::eval::span(it) };
-            let annotation = it.parameter.annotation.as_deref();
-            let kind = annotation.map_or(Value::Unknown, |it| self.eval.annotation(&function, it));
-            let (kind, mut markers) = annotated(&kind);
-            let default = function.default(name).cloned();
-            markers.extend(default.clone());
-            all.push(Parameter { name, kind, markers, default, place });
-        }
-        all
-    }
-
-    fn class_parameters(&mut self, class: &Rc<Class<'p>>) -> Vec<Parameter<'p>> {
-        if let Value::Function(init) = self.eval.class_attribute(class, "__init__") {
-            return self.parameters_of(&init, true);
-        }
-        let mut all: Vec<Parameter<'p>> = Vec::new();
-        for parent in class.mro().iter().rev() {
-            let Value::Class(parent) = parent else { continue };
-            for (name, annotation, place) in self.fields(parent) {
-                let default = parent.own(name);
-                let (kind, mut markers) = annotated(&annotation);
-                markers.extend(default.clone());
-                all.retain(|it| it.name != name);
-                all.push(Parameter { name, kind, markers, default, place });
-            }
-        }
-        all
-    }
-
     /// What `callable` does to strangers.
     pub(crate) fn judge(&mut self, callable: &Value<'p>, depth: usize) -> Judged<'p> {
+        let given: Vec<Value<'p>> =
+            self.eval.host.overrides.iter().filter(|(it, _)| it.same(callable)).map(|(_, it)| it.clone()).collect();
+        if let (Some(other), true) = (given.last(), depth < MAX_DEPTH) {
+            // Which application it is overridden for is another question: what both do is certain.
+            let (own, other) = (self.judge_known(callable, depth), self.judge_known(other, depth + 1));
+            let state = if own.state == other.state { own.state } else { GuardState::Unsure };
+            return Judged::new(state, &own.origin);
+        }
+        self.judge_known(callable, depth)
+    }
+
+    fn judge_known(&mut self, callable: &Value<'p>, depth: usize) -> Judged<'p> {
         let Some(key) = identity(callable) else { return self.judge_new(callable, depth) };
         if let Some(known) = self.judged.get(&key) {
             return known.clone();
@@ -287,6 +180,9 @@ impl<'p> Reader<'p> {
         let last = external.last();
         if SCHEMES.contains(&last) && external.called().is_some() {
             let mut judged = Judged::new(GuardState::Unsure, &package);
+            let site =
+                Site { module: 0, call: Default::default(), statement: Default::default(), branch: Rc::from([]) };
+            judged.returned[1] = probe::given(&mut self.eval.host, last, &site);
             match args.named("auto_error") {
                 None | Some(Value::Bool(true)) if !args.open => {
                     judged.presence = true;
@@ -325,6 +221,7 @@ impl<'p> Reader<'p> {
     fn judge_callable(&mut self, callable: &Value<'p>, module: usize, name: &str, depth: usize) -> Judged<'p> {
         let mut judged = Judged::new(GuardState::Open, &self.file(module));
         let mut given = [Args::default(), Args::default()];
+        let mut doubtful = false;
         for parameter in self.parameters(callable) {
             if let Some(inner) = parameter.depends() {
                 let inner = self.judge(&inner, depth + 1);
@@ -332,6 +229,8 @@ impl<'p> Reader<'p> {
                     judged.state = GuardState::Guarded;
                 }
                 judged.presence |= inner.presence;
+                judged.unverified |= inner.unverified;
+                doubtful |= inner.state == GuardState::Unsure && !inner.presence;
                 for (at, args) in given.iter_mut().enumerate() {
                     if let (Some(refuses), Some(all)) = (inner.refuses.get(at), judged.refuses.get_mut(at)) {
                         *all |= refuses;
@@ -355,16 +254,20 @@ impl<'p> Reader<'p> {
         let [stranger, forger] = outcomes.as_slice() else { return judged };
         judged.refuses = [judged.refuses[0] || stranger.refuses, judged.refuses[1] || forger.refuses];
         judged.returned = [stranger.returned.clone(), forger.returned.clone()];
-        let denies = |it: &Outcome<'p>| it.refuses || !it.raised.is_empty();
+        // The forger asked last.
+        judged.unverified |= self.eval.host.unverified;
+        let denies = |it: &Outcome<'p>| it.refuses || (!judged.unverified && self.denies(it));
         let says = |it: &Outcome<'p>| it.raised.iter().any(|it| self.says_no(&it.value));
         judged.state = match (judged.refuses[0], denies(forger)) {
             (true, true) => GuardState::Guarded,
             (true, false) => GuardState::Unsure,
+            _ if !(stranger.complete && forger.complete) && sounds_like_auth(name) => GuardState::Unsure,
             // What strangers get past, they get past.
             (false, _) if says(stranger) => GuardState::Unsure,
             (false, _) if sounds_like_auth(name) && !sounds_optional(name) && !known(&stranger.returned) => {
                 GuardState::Unsure
             }
+            _ if doubtful => GuardState::Unsure,
             _ => GuardState::Open,
         };
         judged.presence = judged.state == GuardState::Unsure && judged.refuses[0];
@@ -380,8 +283,11 @@ impl<'p> Reader<'p> {
         }
         let Some((kind, args)) = parameter.marker(&["Header", "Cookie", "Query"]) else { return Value::Unknown };
         let alias = args.named("alias").and_then(Value::as_str).unwrap_or(parameter.name);
-        if !(kind == "Cookie" || probe::is_credential(alias)) || probe == Probe::Forger {
+        if !(kind == "Cookie" || probe::is_credential(alias)) {
             return Value::Unknown;
+        }
+        if probe == Probe::Forger {
+            return probe::credential(probe, alias);
         }
         let own = args.get(0, "default").cloned().filter(|it| !matches!(it, Value::Ellipsis));
         let outer = parameter.default.clone().filter(|it| !matches!(it, Value::External(_) | Value::Ellipsis));
@@ -404,11 +310,16 @@ impl<'p> Reader<'p> {
     /// Runs `callable` for a caller.
     pub(crate) fn ask(&mut self, callable: &Value<'p>, args: &Args<'p>, probe: Probe) -> Outcome<'p> {
         self.eval.host.probe = Some(probe);
+        self.eval.host.unverified = false;
         let made = self.eval.host.made.len();
         let outcome = self.eval.what_if(callable, args);
         self.eval.host.probe = None;
         // What was made for the question is of no use afterwards, unless the answer holds it.
-        if !matches!(outcome.returned, Value::Host(_) | Value::Instance(_) | Value::List(_) | Value::Dict(_)) {
+        let holds_none = matches!(
+            outcome.returned,
+            Value::Unknown | Value::None | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Str(_)
+        );
+        if holds_none {
             self.eval.host.made.truncate(made);
         }
         outcome
@@ -418,6 +329,11 @@ impl<'p> Reader<'p> {
     pub(crate) fn seen(&mut self, seen: Seen) -> Value<'p> {
         let site = Site { module: 0, call: Default::default(), statement: Default::default(), branch: Rc::from([]) };
         self.eval.host.make(Kind::Probe(seen), Rc::default(), &site)
+    }
+
+    /// Whether something on the way says no, or is raised by what checks credentials.
+    pub(crate) fn denies(&self, outcome: &Outcome<'p>) -> bool {
+        outcome.raised.iter().any(|it| matches!(it.value, Value::Unknown) || self.says_no(&it.value))
     }
 
     /// Whether an exception, or a response, tells the caller that they may not.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{APPS, HARMLESS_TAKERS, ROUTERS, VERBS};
+use super::{APPS, HARMLESS_TAKERS, ROUTERS, SERVING, VERBS};
 use crate::py::eval::{Host, Site};
 use crate::py::value::{Arg, Args, External, Value};
 
@@ -14,6 +14,8 @@ pub(crate) struct Made<'p> {
     pub(crate) kind: Kind<'p>,
     pub(crate) args: Rc<Args<'p>>,
     pub(crate) site: Site,
+    /// The module whose code made it, if need be by calling a function of another.
+    pub(crate) owner: usize,
     /// What the program calls it first.
     pub(crate) name: Option<String>,
     pub(crate) entries: Vec<Entry<'p>>,
@@ -34,6 +36,8 @@ pub(crate) enum Kind<'p> {
     List(usize),
     /// Part of a request that a question is about.
     Probe(Seen),
+    /// `app.dependency_overrides`.
+    Overrides,
 }
 
 /// What a decorator will do.
@@ -42,6 +46,8 @@ pub(crate) enum Pending<'p> {
     Route(Methods, RouteKind, Rc<Args<'p>>, Site),
     /// `@app.middleware("http")`.
     Middleware,
+    /// `@app.on_event("startup")`.
+    Startup,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,8 +127,16 @@ pub(crate) struct FastApi<'p> {
     pub(crate) passed: Vec<bool>,
     /// While modules are loaded that no application imports: how many objects there were before.
     pub(crate) late: Option<usize>,
+    /// Functions that run when an application starts, and the application.
+    pub(crate) startup: Vec<(usize, Value<'p>)>,
     /// What modules that nothing imports did to applications.
     pub(crate) unreached: Vec<Site>,
+    /// The module that is being loaded.
+    loader: usize,
+    /// While a question is asked: whether claims were read that nobody verified.
+    pub(crate) unverified: bool,
+    /// Dependencies, and what is called in their place.
+    pub(crate) overrides: Vec<(Value<'p>, Value<'p>)>,
 }
 
 /// Calls of packages that findings are about, by the last part of their name.
@@ -142,7 +156,8 @@ impl<'p> FastApi<'p> {
             return Value::Unknown;
         }
         let site = site.clone();
-        self.made.push(Made { kind, args, site, name: None, entries: Vec::new(), escapes: Vec::new() });
+        let owner = self.loader;
+        self.made.push(Made { kind, args, site, owner, name: None, entries: Vec::new(), escapes: Vec::new() });
         Value::Host(self.made.len() - 1)
     }
 
@@ -158,12 +173,25 @@ impl<'p> FastApi<'p> {
         }
     }
 
+    /// `app.dependency_overrides = {…}`.
+    fn overriding(&mut self, table: &Value<'p>) {
+        if let (Value::Dict(table), None) = (table, self.late) {
+            self.overrides.extend(table.items.borrow().iter().cloned());
+        }
+    }
+
     fn decorator(&mut self, object: usize, pending: Pending<'p>, site: &Site) -> Value<'p> {
         self.make(Kind::Decorator(object, pending), Rc::default(), site)
     }
 
     /// What the lists given to a constructor hold.
     fn read_constructor(&mut self, object: usize, args: &Args<'p>, site: &Site) {
+        if let Some(lifespan) = args.named("lifespan") {
+            self.startup.push((object, lifespan.clone()));
+        }
+        if let Some(Value::List(list)) = args.named("on_startup") {
+            self.startup.extend(list.items.borrow().iter().map(|it| (object, it.clone())));
+        }
         for (name, is_middleware) in [("routes", false), ("middleware", true)] {
             let Some(arg) = args.keyword(name) else { continue };
             let Value::List(list) = &arg.value else {
@@ -227,6 +255,10 @@ impl<'p> Host<'p> for FastApi<'p> {
         if self.probe.is_some() {
             return Value::Unknown;
         }
+        if let (Some(Kind::Overrides), "update", Some(table)) = (&kind, name, args.positional.first()) {
+            self.overriding(&table.value);
+            return Value::None;
+        }
         if let Some(Kind::List(owner)) = kind {
             match (name, args.positional.first()) {
                 ("append", Some(item)) => self.add(owner, What::Item { item: item.clone() }, site),
@@ -285,6 +317,11 @@ impl<'p> Host<'p> for FastApi<'p> {
             "websocket" => self.decorator(object, route(websocket(), RouteKind::WebSocket), site),
             "websocket_route" => self.decorator(object, route(websocket(), RouteKind::PlainWebSocket), site),
             "middleware" => self.decorator(object, Pending::Middleware, site),
+            "on_event" => self.decorator(object, Pending::Startup, site),
+            "add_event_handler" => {
+                self.startup.extend(args.get(1, "func").map(|it| (object, it.clone())));
+                Value::None
+            }
             "add_api_route" => {
                 self.add(object, added(listed("GET"), RouteKind::Api, "endpoint"), site);
                 Value::None
@@ -339,6 +376,7 @@ impl<'p> Host<'p> for FastApi<'p> {
                     at.statement = site.statement;
                     self.add(owner, What::Route { path, methods, handler, kind, args: options }, &at);
                 }
+                Pending::Startup => self.startup.extend(given.clone().map(|it| (owner, it.value))),
                 Pending::Middleware => {
                     if let Some(function) = given.clone() {
                         self.add(owner, What::Function { function }, site);
@@ -361,6 +399,7 @@ impl<'p> Host<'p> for FastApi<'p> {
             (Kind::App(_) | Kind::Router, "prefix") => {
                 Some(made.args.named("prefix").cloned().unwrap_or_else(|| Value::text("")))
             }
+            (Kind::App(_), "dependency_overrides") => Some(self.make(Kind::Overrides, Rc::default(), &site)),
             (Kind::App(_) | Kind::Router, "state" | "dependency_overrides" | "openapi_schema") => Some(Value::Unknown),
             (Kind::App(_) | Kind::Router, "title" | "version" | "description") => {
                 Some(made.args.named(name).cloned().unwrap_or(Value::Unknown))
@@ -370,13 +409,40 @@ impl<'p> Host<'p> for FastApi<'p> {
     }
 
     fn member(&mut self, of: &External<'p>, name: &str) -> Option<Value<'p>> {
-        super::probe::member(self.probe?, of, name)
+        match self.probe {
+            Some(probe) => super::probe::member(probe, of, name),
+            None => Self::of_route(of, name),
+        }
     }
 
     fn item(&mut self, object: usize, key: &Value<'p>) -> Value<'p> {
         match self.made.get(object).map(|it| it.kind.clone()) {
             Some(Kind::Probe(seen)) => super::probe::item(self, seen, key),
             _ => Value::Unknown,
+        }
+    }
+
+    fn iterate(&mut self, object: usize) -> Option<(Vec<Value<'p>>, bool)> {
+        self.routes_of(object)
+    }
+
+    fn contains(&mut self, object: usize, key: &Value<'p>) -> Option<bool> {
+        match self.made.get(object)?.kind {
+            Kind::Probe(seen) => super::probe::contains(self.probe, seen, key),
+            _ => None,
+        }
+    }
+
+    fn assign(&mut self, _: usize, name: &str, value: &Value<'p>, _: &Site) {
+        if self.probe.is_none() && name == "dependency_overrides" {
+            self.overriding(value);
+        }
+    }
+
+    fn set_item(&mut self, object: usize, key: &Value<'p>, value: &Value<'p>, _: &Site) {
+        let is_table = self.made.get(object).is_some_and(|it| matches!(it.kind, Kind::Overrides));
+        if is_table && self.probe.is_none() && self.late.is_none() {
+            self.overrides.push((key.clone(), value.clone()));
         }
     }
 
@@ -407,6 +473,14 @@ impl<'p> Host<'p> for FastApi<'p> {
 
     fn makes(&self, name: &str) -> bool {
         APPS.contains(&name)
+    }
+
+    fn loads(&mut self, module: usize) -> usize {
+        std::mem::replace(&mut self.loader, module)
+    }
+
+    fn serves(&self, text: &str) -> bool {
+        SERVING.iter().any(|it| text.contains(it))
     }
 }
 

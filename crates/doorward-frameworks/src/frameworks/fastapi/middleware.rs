@@ -118,7 +118,7 @@ impl<'p> Reader<'p> {
 
     fn judge_middleware(&mut self, function: &Value<'p>, is_http: bool, place: Place) -> GuardState {
         let mut passes = Vec::new();
-        let mut denies = false;
+        let (mut denies, mut checks) = (false, false);
         let mut raised = Vec::new();
         for probe in [Probe::Stranger("GET"), Probe::Stranger("POST"), Probe::Forger] {
             let args = if is_http {
@@ -132,6 +132,9 @@ impl<'p> Reader<'p> {
             let no = outcome.returned.each().iter().any(|it| self.says_no(it))
                 || outcome.raised.iter().any(|it| self.says_no(&it.value));
             denies |= no;
+            if probe == Probe::Forger {
+                checks = !self.eval.host.unverified && (no || self.denies(&outcome));
+            }
             passes.push(passed);
             raised.extend(outcome.raised);
         }
@@ -140,9 +143,7 @@ impl<'p> Reader<'p> {
         }
         let [get, post, forger] = passes.as_slice() else { return GuardState::Unsure };
         let refuses = get.is_empty() && post.is_empty();
-        let mut checks = forger.is_empty() || forger.iter().all(|certain| !certain);
-        // `verify(token)` before a certain call of the next application refuses by raising.
-        checks |= denies;
+        checks |= forger.is_empty();
         match (refuses, checks) {
             (true, true) => GuardState::Guarded,
             (true, false) => GuardState::Unsure,

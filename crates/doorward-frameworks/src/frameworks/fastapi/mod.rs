@@ -1,12 +1,20 @@
 //! FastAPI, and Starlette underneath: facts about the frameworks and the packages around them.
 
 mod discover;
+mod fields;
 mod findings;
 mod guards;
 mod host;
+mod listing;
 mod middleware;
+mod parameters;
 mod paths;
 mod probe;
+mod routes;
+mod schemas;
+mod shapes;
+mod told;
+mod walk;
 
 use super::{Engine, Framework};
 
@@ -33,6 +41,21 @@ pub(crate) static ROUTERS: &[&str] = &[
     "fastapi_utils.inferring_router.InferringRouter",
     "fastapi_restful.inferring_router.InferringRouter",
     "fastapi_crudrouter.core.APIRouter",
+];
+
+/// Words of modules that make applications or do something to them.
+pub(crate) static SERVING: &[&str] = &[
+    "FastAPI",
+    "Starlette",
+    "APIRouter",
+    "include_router",
+    "add_api_route",
+    "add_route",
+    "add_api_websocket_route",
+    "add_websocket_route",
+    "add_middleware",
+    ".mount(",
+    ".routes",
 ];
 
 /// The methods an application and a router have a function for.

@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 use super::host::{FastApi, Kind};
 use crate::py::eval::Site;
+pub(crate) use crate::py::guards::{is_credential, skips_signature, switched_off};
+use crate::py::guards::{is_unverified, verifies};
 use crate::py::value::{Args, External, Value};
 
 /// Who asks.
@@ -33,26 +35,24 @@ pub(crate) enum Seen {
     Next,
     /// The ASGI scope.
     Scope,
+    /// What a security scheme takes out of a header.
+    Credentials,
 }
 
-/// Whether a header, cookie or parameter of this name holds credentials.
-pub(crate) fn is_credential(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase().replace('_', "-");
-    ["auth", "token", "key", "secret", "session", "cookie", "signature", "bearer", "jwt", "password", "credential"]
-        .iter()
-        .any(|word| lower.contains(word))
-        && !lower.contains("idempotency")
-}
+/// What somebody sends whose credentials mean nothing: they look right, and whatever only looks at them lets them pass.
+pub(crate) const FORGED: &str = "forged.forged.forged";
+const FORGED_HEADER: &str = "Bearer forged.forged.forged";
 
 fn part<'p>(host: &mut FastApi<'p>, seen: Seen, site: &Site) -> Value<'p> {
     host.make(Kind::Probe(seen), Rc::default(), site)
 }
 
 /// What is found under a name that holds credentials.
-fn credential<'p>(probe: Probe) -> Value<'p> {
+pub(crate) fn credential<'p>(probe: Probe, name: &str) -> Value<'p> {
     match probe {
         Probe::Stranger(_) => Value::None,
-        Probe::Forger => Value::Unknown,
+        Probe::Forger if name.eq_ignore_ascii_case("authorization") => Value::text(FORGED_HEADER),
+        Probe::Forger => Value::text(FORGED),
     }
 }
 
@@ -60,6 +60,7 @@ pub(crate) fn attribute<'p>(host: &mut FastApi<'p>, seen: Seen, name: &str, site
     let probe = host.probe?;
     Some(match (seen, name) {
         (Seen::Request, "headers") => part(host, Seen::Headers, site),
+        (Seen::Request, "query_params") => part(host, Seen::Headers, site),
         (Seen::Request, "cookies") => part(host, Seen::Cookies, site),
         (Seen::Request, "session") => part(host, Seen::Session, site),
         (Seen::Request, "user" | "auth") => part(host, Seen::User, site),
@@ -68,6 +69,8 @@ pub(crate) fn attribute<'p>(host: &mut FastApi<'p>, seen: Seen, name: &str, site
             Probe::Stranger(method) => Value::text(method),
             Probe::Forger => Value::Unknown,
         },
+        (Seen::Credentials, "scheme") => Value::text("Bearer"),
+        (Seen::Credentials, "credentials" | "username" | "password") => Value::text(FORGED),
         (Seen::User, "is_authenticated" | "is_superuser" | "is_admin") => Value::Bool(false),
         (Seen::Headers | Seen::Cookies | Seen::Session, "get") => return None,
         (Seen::Scope, "get") => return None,
@@ -97,9 +100,9 @@ pub(crate) fn method<'p>(host: &mut FastApi<'p>, seen: Seen, name: &str, args: &
 
 fn lookup<'p>(probe: Probe, seen: Seen, key: Option<&str>) -> Value<'p> {
     match key {
-        Some(key) if seen == Seen::Cookies || is_credential(key) => credential(probe),
+        Some(key) if seen == Seen::Cookies || is_credential(key) => credential(probe, key),
         // A name that is a setting is almost always the name of what holds the credentials.
-        None => credential(probe),
+        None => credential(probe, ""),
         Some(_) => Value::Unknown,
     }
 }
@@ -132,6 +135,18 @@ pub(crate) fn item<'p>(host: &mut FastApi<'p>, seen: Seen, key: &Value<'p>) -> V
     }
 }
 
+/// `key in headers`, if that is known.
+pub(crate) fn contains(probe: Option<Probe>, seen: Seen, key: &Value) -> Option<bool> {
+    let key = key.as_str()?;
+    let sent = !matches!(probe?, Probe::Stranger(_));
+    match seen {
+        Seen::Cookies => Some(sent),
+        Seen::Headers if is_credential(key) => Some(sent),
+        Seen::Session => Some(false),
+        _ => None,
+    }
+}
+
 pub(crate) fn invoke<'p>(host: &mut FastApi<'p>, seen: Seen, _: &Args<'p>, site: &Site) -> Value<'p> {
     if seen == Seen::Next {
         host.passed.push(site.branch.is_empty());
@@ -147,9 +162,13 @@ pub(crate) fn call<'p>(
     args: &Args<'p>,
     site: &Site,
 ) -> Option<Value<'p>> {
-    if scheme(callee).is_some() {
-        return Some(credential(probe));
+    if let Some((made, _)) = scheme(callee) {
+        return Some(match probe {
+            Probe::Stranger(_) => Value::None,
+            Probe::Forger => given(host, made, site),
+        });
     }
+    host.unverified |= is_unverified(callee, args);
     match callee.last() {
         "Request" | "HTTPConnection" | "WebSocket" if callee.package().is_some() => {
             Some(part(host, Seen::Request, site))
@@ -161,8 +180,12 @@ pub(crate) fn call<'p>(
         // The scheme of FastAPI, called by hand with the request.
         "get_authorization_scheme_param" => match args.get(0, "authorization_header_value") {
             Some(Value::None) => Some(Value::tuple(vec![Value::text(""), Value::text("")])),
-            _ => Some(Value::tuple(vec![Value::Unknown, Value::Unknown])),
+            _ => Some(Value::tuple(vec![Value::text("Bearer"), Value::text(FORGED)])),
         },
+        // Whoever forges credentials gives them the form that is asked for.
+        "match" | "fullmatch" | "search" if callee.package() == Some("re") && probe == Probe::Forger => {
+            Some(Value::Bool(true))
+        }
         _ => None,
     }
 }
@@ -179,37 +202,25 @@ pub(crate) fn member<'p>(_: Probe, of: &External<'p>, name: &str) -> Option<Valu
 
 /// Calls that raise for credentials that are missing or wrong.
 pub(crate) fn raises(probe: Option<Probe>, callee: &External, args: &Args) -> bool {
-    let package = callee.package().unwrap_or_default();
-    if let Some(auto_error) = scheme(callee) {
+    if let Some((_, auto_error)) = scheme(callee) {
         return auto_error && matches!(probe, Some(Probe::Stranger(_)));
     }
-    match (package, callee.last()) {
-        ("jwt" | "jose" | "authlib" | "joserfc", "decode") => !skips_signature(args),
-        ("clerk_backend_api", "verify_token" | "verify_token_async") => true,
-        ("firebase_admin", "verify_id_token" | "verify_session_cookie") => true,
-        ("google", "verify_oauth2_token" | "verify_token" | "verify_firebase_token") => true,
-        ("itsdangerous", "loads" | "unsign") => true,
-        _ => false,
+    verifies(callee, args)
+}
+
+/// What a security scheme of this name gives to somebody who forges credentials.
+pub(crate) fn given<'p>(host: &mut FastApi<'p>, scheme: &str, site: &Site) -> Value<'p> {
+    match scheme {
+        "HTTPBearer" | "HTTPBasic" | "HTTPDigest" => part(host, Seen::Credentials, site),
+        "OAuth2" | "OpenIdConnect" => Value::text(FORGED_HEADER),
+        _ => Value::text(FORGED),
     }
 }
 
 /// `await super().__call__(request)` of a security scheme, and whether it raises where nothing is sent.
-fn scheme(callee: &External) -> Option<bool> {
+fn scheme<'a>(callee: &'a External) -> Option<(&'a str, bool)> {
     let External::Member(of, name) = callee else { return None };
     let (made, args, _) = of.called()?;
     let is_scheme = &**name == "__call__" && super::guards::SCHEMES.contains(&made.last());
-    is_scheme.then(|| !matches!(args.named("auto_error"), Some(Value::Bool(false) | Value::OneOf(_))))
-}
-
-/// Whether a call of `jwt.decode` is told not to check the signature.
-pub(crate) fn skips_signature(args: &Args) -> bool {
-    switched_off(args, "verify_signature") || matches!(args.named("verify"), Some(Value::Bool(false)))
-}
-
-/// Whether the options of a call of `jwt.decode` switch `check` off.
-pub(crate) fn switched_off(args: &Args, check: &str) -> bool {
-    match args.named("options") {
-        Some(Value::Dict(options)) => matches!(options.get_str(check), Some(Value::Bool(false))),
-        _ => false,
-    }
+    is_scheme.then(|| (made.last(), !matches!(args.named("auto_error"), Some(Value::Bool(false) | Value::OneOf(_)))))
 }

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use ruff_python_ast::{Expr, ExprSlice};
 
 use super::classes::is_settings;
-use super::expressions::is_enum;
+use super::operators::is_enum;
 use super::{Eval, Host, Site, span};
-use crate::py::value::{Binding, Class, External, Function, ListKind, Scope, Slot, Value, set};
+use crate::py::value::{Binding, Class, External, Function, ListKind, Scope, ScopeKind, Slot, Value, set};
 
 impl<'p, H: Host<'p>> Eval<'p, H> {
     pub(crate) fn attribute(&mut self, object: &Value<'p>, name: &str) -> Value<'p> {
@@ -234,7 +234,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             }
             other => {
                 if let Some(host) = other.host() {
-                    self.host.assign(host, key.as_str().unwrap_or_default(), &value, site);
+                    self.host.set_item(host, &key, &value, site);
                 }
             }
         }
@@ -255,7 +255,9 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             },
             Value::Host(host) => self.host.item(*host, key),
             Value::External(external) if external.name() == "os.environ" => Value::Unknown,
-            Value::External(external) if external.called().is_none() => type_item(object, key),
+            Value::External(external) if external.called().is_none() => {
+                self.host.subscript(external, key).unwrap_or_else(|| type_item(object, key))
+            }
             Value::Class(class) if class.inherits(is_enum) => {
                 key.as_str().and_then(|it| class.own(it)).unwrap_or(Value::Unknown)
             }
@@ -360,7 +362,10 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
     /// The annotation of a parameter or of a result, as the function sees it.
     pub(crate) fn annotation(&mut self, function: &Function<'p>, expr: &'p Expr) -> Value<'p> {
         self.in_module(function.module, |eval| {
-            let scope = Rc::clone(&function.scope);
+            let scope = match function.scope.kind {
+                ScopeKind::Class => without_functions(&function.scope),
+                _ => Rc::clone(&function.scope),
+            };
             eval.quoted(expr, &scope)
         })
     }
@@ -387,6 +392,20 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             Slot::Late(module, other) => self.late(module, &other),
         }
     }
+}
+
+/// A class's names as they were when its methods were defined: a method called `list` is not yet there.
+fn without_functions<'p>(scope: &Rc<Scope<'p>>) -> Rc<Scope<'p>> {
+    let names = scope.vars.borrow();
+    let kept = names.iter().filter(|(_, slot)| !matches!(slot, Slot::Value(Value::Function(_))));
+    let vars = kept.map(|(name, slot)| (Rc::clone(name), slot.clone())).collect();
+    Rc::new(Scope {
+        vars: std::cell::RefCell::new(vars),
+        parent: scope.parent.clone(),
+        kind: scope.kind,
+        depth: scope.depth,
+        outer: std::cell::RefCell::new(scope.outer.borrow().clone()),
+    })
 }
 
 /// The dictionary or list that an object of the tree also is.

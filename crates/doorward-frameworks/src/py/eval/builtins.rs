@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use super::expressions::{copy_into, printed};
+use super::operators::{copy_into, printed};
 use super::{Eval, Host, Site};
 use crate::py::value::{Args, Dict, External, ListKind, Value};
 
@@ -237,6 +237,11 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                 ListKind::Tuple => it.name() == "tuple",
                 ListKind::Set => it.name() == "set",
             }),
+            (Some(Value::External(it)), Some(Value::External(of)))
+                if it.called().is_some_and(|(made, ..)| made.called().is_none() && made.name() == of.name()) =>
+            {
+                Value::Bool(true)
+            }
             (Some(Value::None), Some(Value::External(_) | Value::Class(_))) => Value::Bool(false),
             _ => Value::Unknown,
         }

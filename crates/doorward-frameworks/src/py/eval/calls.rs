@@ -17,14 +17,55 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
         }
         if let Expr::Attribute(it) = &*call.func {
             let receiver = self.expr(&it.value, scope);
-            let args = self.args(&call.arguments, scope);
+            // `asyncio.run(check())` waits for what it is given.
+            let waits = matches!(it.attr.id.as_str(), "run" | "run_until_complete");
+            let args = match waits {
+                true => self.awaited(|eval| eval.args(&call.arguments, scope)),
+                false => self.args(&call.arguments, scope),
+            };
             let site = self.site(call);
+            if self.asking && !self.awaiting {
+                let callee = self.bound_method(&receiver, &it.attr.id);
+                return self.unless_forgotten(&callee, |eval| eval.call_method(&receiver, &it.attr.id, &args, &site));
+            }
             return self.call_method(&receiver, &it.attr.id, &args, &site);
         }
         let callee = self.expr(&call.func, scope);
         let args = self.args(&call.arguments, scope);
         let site = self.site(call);
+        if self.asking && !self.awaiting {
+            return self.unless_forgotten(&callee, |eval| eval.call_value(&callee, &args, &site));
+        }
         self.call_value(&callee, &args, &site)
+    }
+
+    /// The function of the tree that is a method of an object, without running anything.
+    fn bound_method(&mut self, receiver: &Value<'p>, name: &str) -> Value<'p> {
+        match receiver {
+            Value::Instance(it) => self.class_attribute(&Rc::clone(&it.class), name),
+            Value::Class(it) => self.class_attribute(it, name),
+            Value::Module(it) => self.module_attribute(*it, name).unwrap_or(Value::Unknown),
+            _ => Value::Unknown,
+        }
+    }
+
+    /// Makes a call that nothing waits for: what an `async def` would raise then never happens.
+    fn unless_forgotten(&mut self, callee: &Value<'p>, call: impl FnOnce(&mut Self) -> Value<'p>) -> Value<'p> {
+        let function = match callee {
+            Value::Function(it) => it,
+            Value::Bound(it) => &it.1,
+            _ => return call(self),
+        };
+        let is_async = matches!(function.def, Def::Def(def) if def.is_async);
+        let (raised, raising) = (self.raised.len(), self.raising);
+        let value = call(self);
+        // A generator is not waited for either: `async with session()`.
+        if !is_async || matches!(value, Value::List(_)) {
+            return value;
+        }
+        self.raised.truncate(raised);
+        self.raising = raising;
+        Value::Unknown
     }
 
     pub(crate) fn arguments(&mut self, arguments: &'p Arguments, scope: &Rc<Scope<'p>>) -> Args<'p> {
@@ -225,6 +266,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             return value;
         }
         let key = function.key();
+        self.steps += 1;
         let recursion = self.frames.iter().filter(|it| it.function.as_ref().is_some_and(|it| it.key() == key));
         if self.frames.len() > MAX_CALL_DEPTH || recursion.count() >= MAX_RECURSION || self.steps >= self.limit {
             return Value::Unknown;
@@ -232,6 +274,9 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
         if !self.asking {
             self.entered.insert(key);
         }
+        let allowed = self.allowed(function.module, this.as_ref(), args);
+        let limit = std::mem::replace(&mut self.limit, allowed);
+        let awaiting = std::mem::replace(&mut self.awaiting, false);
         let scope = self.child(&function.scope, ScopeKind::Function);
         let first = self.bind_parameters(function, this, args, &scope);
         self.frames.push(Frame {
@@ -252,8 +297,11 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                 Flow::Return
             }
         };
+        self.limit = limit;
+        self.awaiting = awaiting;
         let Some(frame) = self.frames.pop() else { return Value::Unknown };
-        if flow == Flow::Raise && self.asking {
+        // What may have returned, or has given something already, does not raise for sure.
+        if flow == Flow::Raise && self.asking && frame.returned.is_none() && frame.yielded.is_empty() {
             self.raising = true;
         }
         if !frame.yielded.is_empty() {

@@ -36,6 +36,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             keywords: keywords.collect(),
             attrs: RefCell::new(attributes(def, &inner)),
             decorators: RefCell::default(),
+            above: Default::default(),
         });
         for (_, value) in class.attrs.borrow().iter() {
             if let Value::Function(function) = value
@@ -57,7 +58,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
         if self.frames.len() > MAX_CALL_DEPTH {
             return Value::Unknown;
         }
-        if class.inherits(super::expressions::is_enum) {
+        if class.inherits(super::operators::is_enum) {
             return args.get(0, "value").cloned().unwrap_or(Value::Unknown);
         }
         let instance =

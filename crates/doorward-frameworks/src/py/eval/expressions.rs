@@ -7,9 +7,13 @@ use ruff_python_ast::{
     Number, Operator, StmtAugAssign, UnaryOp,
 };
 
+use super::operators::{
+    assumed_of, binary, combined, contains, copy_into, is_enum, is_type, is_type_like, one_of, operator, printed,
+    weaker,
+};
 use super::statements::known_equal;
 use super::{Eval, Host};
-use crate::py::value::{Args, Dict, External, ListKind, MAX_ITEMS, Place, Scope, ScopeKind, Value};
+use crate::py::value::{Dict, ListKind, MAX_CHOICES, MAX_ITEMS, Scope, ScopeKind, Value};
 
 impl<'p, H: Host<'p>> Eval<'p, H> {
     pub(crate) fn expr(&mut self, expr: &'p Expr, scope: &Rc<Scope<'p>>) -> Value<'p> {
@@ -40,7 +44,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                 self.attribute(&object, &it.attr.id)
             }
             Expr::Call(it) => self.call_expr(it, scope),
-            Expr::Await(it) => self.expr(&it.value, scope),
+            Expr::Await(it) => self.awaited(|eval| eval.expr(&it.value, scope)),
             Expr::List(it) => self.display(&it.elts, ListKind::List, scope),
             Expr::Tuple(it) => self.display(&it.elts, ListKind::Tuple, scope),
             Expr::Set(it) => self.display(&it.elts, ListKind::Set, scope),
@@ -62,15 +66,18 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                 Value::Dict(Rc::new(dict))
             }
             Expr::Lambda(lambda) => self.lambda(lambda, scope),
-            Expr::If(it) => match self.expr(&it.test, scope).truth() {
-                Some(true) => self.expr(&it.body, scope),
-                Some(false) => self.expr(&it.orelse, scope),
-                None => {
-                    let one = self.in_branch(|eval| eval.expr(&it.body, scope));
-                    let two = self.in_branch(|eval| eval.expr(&it.orelse, scope));
-                    one.or(two)
+            Expr::If(it) => {
+                let test = self.expr(&it.test, scope);
+                match test.truth() {
+                    Some(true) => self.expr(&it.body, scope),
+                    Some(false) => self.expr(&it.orelse, scope),
+                    None => {
+                        let one = self.in_branch(|eval| eval.expr(&it.body, scope));
+                        let two = self.in_branch(|eval| eval.expr(&it.orelse, scope));
+                        assumed_of(&test, &one, &two).unwrap_or_else(|| one.or(two))
+                    }
                 }
-            },
+            }
             Expr::BoolOp(it) => self.bool_op(it, scope),
             Expr::UnaryOp(it) => {
                 let value = self.expr(&it.operand, scope);
@@ -152,20 +159,26 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
     }
 
     fn f_string(&mut self, it: &'p ExprFString, scope: &Rc<Scope<'p>>) -> Value<'p> {
-        let (mut text, mut assumed, mut known) = (String::new(), false, true);
+        // A part that may be one of a few makes a few texts.
+        let mut texts = vec![(String::new(), false)];
+        let mut known = true;
         for part in it.value.as_slice() {
             match part {
-                FStringPart::Literal(literal) => text.push_str(&literal.value),
+                FStringPart::Literal(literal) => texts.iter_mut().for_each(|(text, _)| text.push_str(&literal.value)),
                 FStringPart::FString(inner) => {
                     for element in &inner.elements {
                         match element {
-                            InterpolatedStringElement::Literal(literal) => text.push_str(&literal.value),
+                            InterpolatedStringElement::Literal(literal) => {
+                                texts.iter_mut().for_each(|(text, _)| text.push_str(&literal.value));
+                            }
                             InterpolatedStringElement::Interpolation(hole) => {
                                 let value = self.expr(&hole.expression, scope);
-                                match (hole.format_spec.is_none(), printed(&value)) {
-                                    (true, Some((inner, is_assumed))) => {
-                                        text.push_str(&inner);
-                                        assumed |= is_assumed;
+                                let choices: Option<Vec<(String, bool)>> = value.each().iter().map(printed).collect();
+                                match choices {
+                                    Some(choices)
+                                        if hole.format_spec.is_none() && texts.len() * choices.len() <= MAX_CHOICES =>
+                                    {
+                                        texts = combined(&texts, &choices);
                                     }
                                     _ => known = false,
                                 }
@@ -175,7 +188,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                 }
             }
         }
-        if known { Value::str(&text, assumed) } else { Value::Unknown }
+        if known { one_of(&texts) } else { Value::Unknown }
     }
 
     fn display(&mut self, elements: &'p [Expr], kind: ListKind, scope: &Rc<Scope<'p>>) -> Value<'p> {
@@ -245,11 +258,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             CmpOp::NotEq => equal().map(|it| !it),
             CmpOp::Is => equal().or_else(|| is_none(&left, right)).or_else(|| is_none(right, &left)),
             CmpOp::IsNot => equal().or_else(|| is_none(&left, right)).or_else(|| is_none(right, &left)).map(|it| !it),
-            CmpOp::In | CmpOp::NotIn if right.host().is_some() => {
-                let found = right.host().and_then(|object| self.host.contains(object, &left));
-                found.map(|it| it == (*op == CmpOp::In))
-            }
-            CmpOp::In | CmpOp::NotIn => contains(right, &left).map(|it| it == (*op == CmpOp::In)),
+            CmpOp::In | CmpOp::NotIn => self.contains(right, &left).map(|it| it == (*op == CmpOp::In)),
             CmpOp::Lt | CmpOp::LtE | CmpOp::Gt | CmpOp::GtE => match (&left, right) {
                 (Value::Int(a), Value::Int(b)) => Some(match op {
                     CmpOp::Lt => a < b,
@@ -261,6 +270,16 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             },
         };
         known.map_or(Value::Unknown, Value::Bool)
+    }
+
+    fn contains(&mut self, all: &Value<'p>, one: &Value<'p>) -> Option<bool> {
+        match all {
+            Value::External(external) => self.host.contained(external, one),
+            _ => match all.host() {
+                Some(object) => self.host.contains(object, one),
+                None => contains(all, one),
+            },
+        }
     }
 
     fn comprehension(
@@ -349,148 +368,8 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                 (items, values.iter().any(|it| !matches!(it, Value::List(_) | Value::Dict(_) | Value::None)))
             }
             Value::None => (Vec::new(), false),
+            Value::Host(object) => self.host.iterate(*object).unwrap_or((Vec::new(), true)),
             _ => (Vec::new(), true),
         }
     }
-}
-
-/// Whether a class of this name makes its subclasses enumerations.
-pub(crate) fn is_enum(name: &str) -> bool {
-    matches!(name, "enum.Enum" | "enum.StrEnum" | "enum.IntEnum" | "enum.Flag" | "enum.IntFlag")
-}
-
-/// Whether subscripting it makes another type.
-fn is_type_like(value: &Value) -> bool {
-    match value {
-        Value::External(it) => it.called().is_none(),
-        Value::Class(_) | Value::Item(_) => true,
-        _ => false,
-    }
-}
-
-/// `a or b` and `a and b` where `a` is not known.
-fn weaker<'p>(before: Value<'p>, value: Value<'p>, op: BoolOp) -> Value<'p> {
-    match (op, &before, &value) {
-        // `os.getenv("PREFIX") or "/api"`: the default is taken, and said to be one.
-        (BoolOp::Or, Value::Unknown | Value::External(_), Value::Str(text)) => Value::str(&text.text, true),
-        (BoolOp::Or, Value::Str(text), _) if text.assumed && !text.text.is_empty() => before,
-        (BoolOp::Or, ..) => before.some().or(value),
-        (BoolOp::And, ..) => before.or(value),
-    }
-}
-
-fn contains<'p>(list: &Value<'p>, item: &Value<'p>) -> Option<bool> {
-    match (list, item) {
-        (Value::List(list), item) => {
-            let items = list.items.borrow();
-            if items.iter().any(|it| known_equal(it, item) == Some(true)) {
-                return Some(true);
-            }
-            let none = !list.open.get() && items.iter().all(|it| known_equal(it, item) == Some(false));
-            none.then_some(false)
-        }
-        (Value::Dict(dict), key) => match dict.get(key) {
-            Some(_) => Some(true),
-            None if !dict.open.get() && matches!(key, Value::Str(it) if !it.assumed) => Some(false),
-            None => None,
-        },
-        (Value::Str(text), Value::Str(part)) if !text.assumed && !part.assumed => Some(text.text.contains(&*part.text)),
-        _ => None,
-    }
-}
-
-pub(super) fn copy_into<'p>(from: &Dict<'p>, to: &Dict<'p>) {
-    let items = from.items.borrow().clone();
-    items.into_iter().for_each(|(key, value)| to.set(key, value));
-    to.open.set(to.open.get() || from.open.get());
-}
-
-/// How a value looks in a text, and whether the environment may change it.
-pub(super) fn printed(value: &Value) -> Option<(String, bool)> {
-    match value {
-        Value::Str(text) => Some((text.text.to_string(), text.assumed)),
-        Value::Int(int) => Some((int.to_string(), false)),
-        Value::None => Some(("None".to_owned(), false)),
-        Value::Bool(true) => Some(("True".to_owned(), false)),
-        Value::Bool(false) => Some(("False".to_owned(), false)),
-        _ => None,
-    }
-}
-
-fn binary<'p>(left: &Value<'p>, op: Operator, right: &Value<'p>) -> Value<'p> {
-    match (op, left, right) {
-        (Operator::Add, Value::Str(a), Value::Str(b)) => {
-            Value::str(&format!("{}{}", a.text, b.text), a.assumed || b.assumed)
-        }
-        (Operator::Add, Value::List(a), Value::List(b)) => {
-            let items = a.items.borrow().iter().chain(b.items.borrow().iter()).cloned().collect();
-            Value::list(a.kind, items, a.open.get() || b.open.get(), a.depth)
-        }
-        (Operator::Add, Value::List(a), _) => Value::list(a.kind, a.items.borrow().clone(), true, a.depth),
-        (Operator::Add, Value::Int(a), Value::Int(b)) => a.checked_add(*b).map_or(Value::Unknown, Value::Int),
-        (Operator::Sub, Value::Int(a), Value::Int(b)) => a.checked_sub(*b).map_or(Value::Unknown, Value::Int),
-        (Operator::Mult, Value::Int(a), Value::Int(b)) => a.checked_mul(*b).map_or(Value::Unknown, Value::Int),
-        (Operator::Pow, Value::Int(a), Value::Int(b)) => {
-            u32::try_from(*b).ok().and_then(|b| a.checked_pow(b)).map_or(Value::Unknown, Value::Int)
-        }
-        (Operator::Mod, Value::Str(text), with) => percent(&text.text, with),
-        // `pathlib.Path` and URL types.
-        (Operator::Div, Value::Str(a), Value::Str(b)) => {
-            let joined = format!("{}/{}", a.text.trim_end_matches('/'), b.text.trim_start_matches('/'));
-            Value::str(&joined, a.assumed || b.assumed)
-        }
-        (Operator::BitOr, Value::Dict(a), Value::Dict(b)) => {
-            let dict = Dict::default();
-            copy_into(a, &dict);
-            copy_into(b, &dict);
-            Value::Dict(Rc::new(dict))
-        }
-        (Operator::BitAnd, one, two) if is_type(one) && is_type(two) => {
-            operator("and_", vec![one.clone(), two.clone()])
-        }
-        (Operator::BitOr, one, two) if is_type(one) && is_type(two) => {
-            let mut all = Vec::new();
-            for it in [one, two] {
-                match it {
-                    Value::Union(of) => all.extend(of.iter().cloned()),
-                    other => all.push(other.clone()),
-                }
-            }
-            all.truncate(200);
-            Value::Union(Rc::new(all))
-        }
-        _ => Value::Unknown,
-    }
-}
-
-fn is_type(value: &Value) -> bool {
-    is_type_like(value)
-        || matches!(value, Value::Union(_) | Value::None | Value::Unknown)
-        || matches!(value, Value::External(it) if it.called().is_some() && it.name().starts_with("operator."))
-}
-
-/// An operator between types, which some packages give a meaning: it stays a call of the function of that name.
-fn operator<'p>(name: &str, operands: Vec<Value<'p>>) -> Value<'p> {
-    let module = Rc::new(External::Builtin(Rc::from("operator")));
-    let function = Rc::new(External::Member(module, Rc::from(name)));
-    let args = Args::of(operands, Place::default());
-    Value::External(Rc::new(External::Call(function, Rc::new(args), Place::default())))
-}
-
-/// `"%s/%s" % (a, b)`.
-fn percent<'p>(text: &str, with: &Value<'p>) -> Value<'p> {
-    let values = match with {
-        Value::List(list) => list.items.borrow().clone(),
-        other => vec![other.clone()],
-    };
-    let mut parts = text.split("%s");
-    let (mut result, mut assumed) = (parts.next().unwrap_or_default().to_owned(), false);
-    let mut values = values.iter();
-    for part in parts {
-        let Some((text, is_assumed)) = values.next().and_then(printed) else { return Value::Unknown };
-        assumed |= is_assumed;
-        result.push_str(&text);
-        result.push_str(part);
-    }
-    if result.contains('%') { Value::Unknown } else { Value::str(&result, assumed) }
 }

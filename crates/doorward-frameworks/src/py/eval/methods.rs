@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::expressions::{copy_into, printed};
+use super::operators::{copy_into, printed};
 use super::{Eval, Host, Site};
 use crate::py::value::{Args, Dict, List, ListKind, MAX_ITEMS, Text, Value};
 
@@ -53,6 +53,13 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             }
             ("split", None, _) if args.positional.is_empty() => {
                 Value::list(ListKind::List, all.split_whitespace().map(made).collect(), false, self.branch.len())
+            }
+            ("partition", Some(by), _) if !by.is_empty() => {
+                let (before, by, after) = match all.split_once(by) {
+                    Some((before, after)) => (before, by, after),
+                    None => (all, "", ""),
+                };
+                Value::tuple(vec![made(before), made(by), made(after)])
             }
             ("join", ..) => self.join(text, args),
             ("format", ..) => format(text, args),

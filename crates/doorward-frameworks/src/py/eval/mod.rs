@@ -11,6 +11,7 @@ mod expressions;
 mod functions;
 mod methods;
 mod modules;
+mod operators;
 mod questions;
 mod statements;
 mod sweep;
@@ -20,6 +21,7 @@ use std::rc::Rc;
 
 use ruff_text_size::Ranged;
 
+pub(crate) use self::operators::is_enum;
 pub(crate) use self::questions::{Outcome, Raised};
 use super::program::Program;
 use super::value::{Args, Class, External, Function, Place, Scope, Value};
@@ -29,6 +31,8 @@ use crate::source::Span;
 const MAX_STEPS: u64 = if cfg!(test) { 200_000 } else { 5_000_000 };
 /// What one question about a function may use.
 const MAX_QUESTION_STEPS: u64 = 20_000;
+/// What a function may use that has nothing to do with applications, while the program works.
+const MAX_WORK_STEPS: u64 = 300;
 /// Every level of the evaluator costs stack.
 const MAX_DEPTH: usize = 20_000;
 const MAX_CALL_DEPTH: usize = 80;
@@ -96,16 +100,38 @@ pub(crate) trait Host<'p> {
         let _ = (object, name, value, site);
     }
 
+    /// `value[key]` and `key in value` of something from a package. `None`: nothing special.
+    fn subscript(&mut self, of: &External<'p>, key: &Value<'p>) -> Option<Value<'p>> {
+        let _ = (of, key);
+        None
+    }
+
+    fn contained(&mut self, of: &External<'p>, key: &Value<'p>) -> Option<bool> {
+        let _ = (of, key);
+        None
+    }
+
+    /// `object[key] = value`.
+    fn set_item(&mut self, object: usize, key: &Value<'p>, value: &Value<'p>, site: &Site) {
+        self.assign(object, key.as_str().unwrap_or_default(), value, site);
+    }
+
+    /// What a loop over an object goes through, and whether there may be more. `None`: that isn't known.
+    fn iterate(&mut self, object: usize) -> Option<(Vec<Value<'p>>, bool)> {
+        let _ = object;
+        None
+    }
+
+    /// `key in object`, if that is known.
+    fn contains(&mut self, object: usize, key: &Value<'p>) -> Option<bool> {
+        let _ = (object, key);
+        None
+    }
+
     /// `object[key]`.
     fn item(&mut self, object: usize, key: &Value<'p>) -> Value<'p> {
         let _ = (object, key);
         Value::Unknown
-    }
-
-    /// `key in object`. `None`: that isn't known.
-    fn contains(&mut self, object: usize, key: &Value<'p>) -> Option<bool> {
-        let _ = (object, key);
-        None
     }
 
     /// An object of a class of the tree was made, whose base from a package is an object of the host.
@@ -144,6 +170,18 @@ pub(crate) trait Host<'p> {
     /// Whether code that calls this, by its dotted name, is worth entering even if nothing in the tree calls it,
     /// because a server does: `fastapi.FastAPI`.
     fn makes(&self, name: &str) -> bool;
+
+    /// A module is loaded from now on, or something of it runs that nothing calls. Answers which one was before.
+    fn loads(&mut self, module: usize) -> usize {
+        module
+    }
+
+    /// While the program works, which is to say after it was loaded: whether a module with this text may do something
+    /// to an application. Functions of others are entered for a few steps only.
+    fn serves(&self, text: &str) -> bool {
+        let _ = text;
+        true
+    }
 }
 
 /// What stopped the evaluation from knowing.
@@ -196,12 +234,18 @@ pub(crate) struct Eval<'p, H> {
     depth: usize,
     /// How many `try` blocks are being run.
     trying: usize,
+    /// Whether what runs is work, such as that of a program or of a start-up handler, and not only definitions.
+    working: bool,
+    /// Which modules the host says may do something to an application.
+    serving: HashMap<usize, bool>,
     entered: HashSet<*const u8>,
     /// Whether a question is being asked, and what was raised while it was.
     asking: bool,
     raised: Vec<Raised<'p>>,
     /// The expression being evaluated raises for sure.
     raising: bool,
+    /// What is being evaluated is waited for: the body of an `async def` runs.
+    awaiting: bool,
     /// A limit was reached, so that what follows is not known.
     cut: bool,
     pub(crate) problems: Vec<Problem>,
@@ -221,10 +265,13 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             told: false,
             depth: 0,
             trying: 0,
+            working: false,
+            serving: HashMap::new(),
             entered: HashSet::new(),
             asking: false,
             raised: Vec::new(),
             raising: false,
+            awaiting: false,
             cut: false,
             problems: Vec::new(),
         }
@@ -268,6 +315,34 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             self.problems.push(Problem::TooComplex(place));
         }
         self.steps >= self.limit
+    }
+
+    /// Evaluates what is waited for.
+    fn awaited<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.awaiting, true);
+        let result = work(self);
+        self.awaiting = outer;
+        result
+    }
+
+    /// Does what a program does once it was loaded, of which only a part concerns applications.
+    pub(crate) fn at_work<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.working, true);
+        let result = work(self);
+        self.working = outer;
+        result
+    }
+
+    /// How far a function may be followed.
+    fn allowed(&mut self, module: usize, this: Option<&Value<'p>>, args: &Args<'p>) -> u64 {
+        let given = |it: &Value<'p>| it.each().iter().any(|it| it.host().is_some());
+        if !self.working || self.asking || this.is_some_and(given) || args.all().any(|it| given(&it.value)) {
+            return self.limit;
+        }
+        let program = self.program;
+        let host = &self.host;
+        let serves = *self.serving.entry(module).or_insert_with(|| host.serves(&program.module(module).text));
+        if serves { self.limit } else { self.limit.min(self.steps + MAX_WORK_STEPS) }
     }
 
     /// Does something that may or may not happen.

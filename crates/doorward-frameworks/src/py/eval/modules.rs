@@ -10,6 +10,9 @@ use crate::py::program::Target;
 use crate::py::value::{External, Scope, Slot, Value};
 use crate::source::Span;
 
+/// Names are handed on through fewer modules.
+const MAX_HOPS: usize = 64;
+
 impl<'p, H: Host<'p>> Eval<'p, H> {
     /// Loads a module, after the packages around it, unless that was done already.
     pub(crate) fn load(&mut self, module: usize) {
@@ -35,6 +38,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
         }
         let loaded = Rc::new(Loaded { scope: Rc::clone(&scope), done: Cell::new(false) });
         self.loaded.insert(module, Rc::clone(&loaded));
+        let loader = self.host.loads(module);
         self.frames.push(Frame {
             module,
             statement: Span::default(),
@@ -44,27 +48,37 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             first: None,
         });
         self.depth += 20;
+        // A module is read as a whole, whatever asked for it.
+        let limit = if self.asking { self.limit } else { super::MAX_STEPS };
+        let outer = (std::mem::replace(&mut self.working, false), std::mem::replace(&mut self.limit, limit));
         self.block(&code.body, &scope);
+        (self.working, self.limit) = outer;
         self.depth -= 20;
         self.frames.pop();
+        self.host.loads(loader);
         loaded.done.set(true);
     }
 
     /// What a module calls `name`, loading it if need be.
     pub(crate) fn module_attribute(&mut self, module: usize, name: &str) -> Option<Value<'p>> {
-        self.load(module);
-        let loaded = Rc::clone(self.loaded.get(&module)?);
-        let slot = loaded.scope.vars.borrow().get(name).cloned();
-        match slot {
-            Some(Slot::Value(value)) => Some(value),
-            Some(Slot::Late(of, other)) => self.late(of, &other),
-            None => {
-                let folder = self.program.module(module).folder.as_deref()?;
-                let child = self.program.child(folder, name)?;
-                self.load(child);
-                Some(Value::Module(child))
+        let (mut module, mut name) = (module, Rc::from(name));
+        // Modules that import a name from each other in a circle have it nowhere.
+        for _ in 0..MAX_HOPS {
+            self.load(module);
+            let slot = self.loaded.get(&module)?.scope.vars.borrow().get(&name).cloned();
+            match slot {
+                Some(Slot::Value(value)) => return Some(value),
+                // A package that names its own modules, for types: they are there once somebody asks.
+                Some(Slot::Late(of, other)) if (of, &other) != (module, &name) => (module, name) = (of, other),
+                _ => {
+                    let folder = self.program.module(module).folder.as_deref()?;
+                    let child = self.program.child(folder, &name)?;
+                    self.load(child);
+                    return Some(Value::Module(child));
+                }
             }
         }
+        None
     }
 
     pub(super) fn late(&mut self, module: usize, name: &str) -> Option<Value<'p>> {

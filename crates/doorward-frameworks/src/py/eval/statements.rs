@@ -130,6 +130,9 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             }
             match truth {
                 Some(false) => continue,
+                None if test.is_some_and(is_main) => {
+                    flows.push(self.in_branch(|eval| eval.at_work(|eval| eval.block(body, scope))));
+                }
                 Some(true) => {
                     decided = true;
                     let flow = if flows.is_empty() {
@@ -151,7 +154,10 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
 
     /// A loop: once per item where they are known, once for all where they are not.
     fn each(&mut self, it: &'p StmtFor, scope: &Rc<Scope<'p>>) -> Flow {
-        let iterable = self.expr(&it.iter, scope);
+        let iterable = match it.is_async {
+            true => self.awaited(|eval| eval.expr(&it.iter, scope)),
+            false => self.expr(&it.iter, scope),
+        };
         let (items, open) = self.items(&iterable);
         for item in items {
             self.bind(&it.target, item, scope);
@@ -170,8 +176,13 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
     }
 
     fn with(&mut self, it: &'p StmtWith, scope: &Rc<Scope<'p>>) -> Flow {
+        let mut suppresses = false;
         for item in &it.items {
-            let value = self.expr(&item.context_expr, scope);
+            let value = match it.is_async {
+                true => self.awaited(|eval| eval.expr(&item.context_expr, scope)),
+                false => self.expr(&item.context_expr, scope),
+            };
+            suppresses |= matches!(&value, Value::External(it) if it.name() == "contextlib.suppress");
             if let Some(target) = &item.optional_vars {
                 self.bind(target, value, scope);
             }
@@ -179,7 +190,14 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
         if self.raising {
             return Flow::Raise;
         }
-        self.block(&it.body, scope)
+        let before = self.raised.len();
+        match self.block(&it.body, scope) {
+            Flow::Raise if suppresses => {
+                self.raised.truncate(before);
+                Flow::Next
+            }
+            flow => flow,
+        }
     }
 
     fn choose(&mut self, it: &'p StmtMatch, scope: &Rc<Scope<'p>>) -> Flow {
@@ -361,6 +379,13 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
 }
 
 /// `TYPE_CHECKING`, however it was imported.
+/// `__name__ == "__main__"`.
+fn is_main(test: &Expr) -> bool {
+    let Expr::Compare(it) = test else { return false };
+    let is_name = |it: &Expr| matches!(it, Expr::Name(it) if it.id.as_str() == "__name__");
+    is_name(&it.left) || it.comparators.iter().any(is_name)
+}
+
 fn is_type_checking(test: &Expr) -> bool {
     match test {
         Expr::Name(name) => name.id.as_str() == "TYPE_CHECKING",

@@ -41,7 +41,11 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                                 makes |= class.inherits(|name| self.host.makes(name));
                                 calls.push(class_key(&class));
                             }
-                            Value::Function(function) => calls.push(function.key()),
+                            // What makes an application may be another package's.
+                            Value::Function(called) if !modules.contains(&called.module) => {
+                                makes |= self.makes_itself(&called);
+                            }
+                            Value::Function(called) => calls.push(called.key()),
                             _ => {}
                         }
                     }
@@ -57,6 +61,10 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
     fn enter(&mut self, maker: &Maker<'p>, modules: &[usize]) {
         let module = modules.first().copied().unwrap_or(0);
         let site = Site { module, call: Default::default(), statement: Default::default(), branch: Rc::from([]) };
+        self.host.loads(match maker {
+            Maker::Function(function) => function.module,
+            Maker::Class(class) => class.module,
+        });
         match maker {
             Maker::Function(function) if !self.was_entered(function) => {
                 self.call_function(function, None, &Args::default());

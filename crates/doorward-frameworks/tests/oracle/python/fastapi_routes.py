@@ -1,8 +1,8 @@
 """Asks FastAPI what the fixtures serve.
 
 Reads a JSON list of folders from standard input, each with a `main.py` that has an `app`. Prints, for each, its routes
-as `METHOD /template`, and the status that a stranger gets from each. With `--openapi` as its argument, prints the
-document that each application makes of itself.
+as `METHOD /template`, and the status that a stranger gets from each. With `--forged` as its argument, the status is that
+of somebody whose credentials mean nothing. With `--openapi`, prints the document that each application makes of itself.
 """
 
 import importlib
@@ -17,6 +17,10 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
+
+FORGED = "forged" if "--forged" in sys.argv else ""
+HEADERS = {"authorization": "Bearer forged.forged.forged", "x-api-key": "forged", "x-token": "forged"} if FORGED else {}
+COOKIES = {"session": "forged", "token": "forged", "access_token": "forged"} if FORGED else {}
 
 
 def load(folder: Path) -> Any:
@@ -66,7 +70,7 @@ def routes(app: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def status(client: TestClient, method: str, path: str) -> int:
-    path = re.sub(r"{[^}]+}", "1", path)
+    path = re.sub(r"{[^}]+}", "1", path) + ("?token=forged&api_key=forged" if FORGED else "")
     if method == "WEBSOCKET":
         try:
             with client.websocket_connect(path):
@@ -78,8 +82,9 @@ def status(client: TestClient, method: str, path: str) -> int:
 
 def ask(folder: Path) -> dict[str, int]:
     app = load(folder)
-    client = TestClient(app, raise_server_exceptions=False)
-    return {f"{method} {template(path)}": status(client, method, path) for method, path in routes(app)}
+    # Some routes are only there once the application has started.
+    with TestClient(app, raise_server_exceptions=False, headers=HEADERS, cookies=COOKIES) as client:
+        return {f"{method} {template(path)}": status(client, method, path) for method, path in routes(app)}
 
 
 if __name__ == "__main__":
