@@ -7,7 +7,9 @@ use doorward::inventory::{Guard, GuardSeen, GuardState, Route, Step, StepKind};
 use ruff_python_ast::Stmt;
 
 use super::super::GUARDS;
-use super::host::{Flask, Made};
+use super::host::Flask;
+use super::made::Made;
+use super::probe::{callbacks_check, tried};
 use crate::py::eval::{Branch, Eval, Site, span};
 use crate::py::guards::{scan, sounds_like_auth};
 use crate::py::packages::location;
@@ -39,10 +41,12 @@ pub(super) struct View<'p> {
     pub(super) class: Option<Rc<Class<'p>>>,
     /// The function or class that answers, and where it stands.
     pub(super) handler: Option<(String, Place)>,
+    /// The function that answers.
+    pub(super) function: Option<Rc<Function<'p>>>,
     pub(super) findings: Vec<Diagnostic>,
 }
 
-type FlaskEval<'p> = Eval<'p, Flask<'p>>;
+pub(super) type FlaskEval<'p> = Eval<'p, Flask<'p>>;
 
 impl Guards {
     fn push(&mut self, program: &Program, name: &str, origin: &str, state: GuardState, place: Place) {
@@ -64,7 +68,7 @@ impl Guards {
         let (name, origin, mut state) = match value {
             Value::Function(function) => {
                 let body = scan(eval, function);
-                let state = body.state(function.name());
+                let state = certain(eval, function, body.state(function.name()));
                 if state != GuardState::Open && !body.knows_options {
                     let message = format!("`{}` refuses preflights, which never carry a token", function.name());
                     findings.push(
@@ -99,11 +103,12 @@ impl Guards {
         let (name, origin, state) = match value {
             Value::External(external) => {
                 let package = external.package().unwrap_or_default().to_owned();
-                (external.last().to_owned(), package, of_package(external))
+                (external.last().to_owned(), package, beside_settings(eval, external))
             }
             Value::Function(function) => {
                 let file = program.module(function.module).file.clone();
-                (function.name().to_owned(), file, scan(eval, function).state(function.name()))
+                let state = scan(eval, function).state(function.name());
+                (function.name().to_owned(), file, certain(eval, function, state))
             }
             _ => ("a decorator".to_owned(), "unknown".to_owned(), GuardState::Unsure),
         };
@@ -118,7 +123,7 @@ impl Guards {
         view: &Value<'p>,
         site: &Site,
     ) -> View<'p> {
-        let mut parts = View { class: None, handler: None, findings: Vec::new() };
+        let mut parts = View { class: None, handler: None, function: None, findings: Vec::new() };
         let mut at = view.clone();
         for _ in 0..MAX_WRAPPERS {
             match at {
@@ -189,7 +194,8 @@ impl Guards {
         if function.wraps.is_some() || (!is_decorated && is_wrapper(function)) {
             let name = decorator_name(program, function);
             let origin = program.module(function.module).file.clone();
-            self.push(program, &name, &origin, body.state(&name), place);
+            let state = certain(eval, function, body.state(&name));
+            self.push(program, &name, &origin, state, place);
             if function.wraps.is_none() {
                 parts.handler = Some((function.name().to_owned(), place));
             }
@@ -201,6 +207,7 @@ impl Guards {
             self.push(program, function.name(), &origin, GuardState::Unsure, place);
         }
         parts.handler = Some((function.name().to_owned(), place));
+        parts.function = Some(Rc::clone(function));
         parts.findings.extend(above_the_route(eval, program, function, site));
         None
     }
@@ -232,7 +239,7 @@ impl Guards {
         let dispatch =
             super::own(class, "dispatch_request").or_else(|| super::own(class, &method.to_ascii_lowercase()));
         if let Some(Value::Function(function)) = dispatch {
-            let mut parts = View { class: None, handler: None, findings: Vec::new() };
+            let mut parts = View { class: None, handler: None, function: None, findings: Vec::new() };
             let inner = Site { module: function.module, statement: def_span(&function), ..site.clone() };
             let mut at = Some(function);
             for _ in 0..MAX_WRAPPERS {
@@ -273,15 +280,55 @@ impl Guards {
     }
 }
 
+/// What looks like a guard is one if it turns away those whom it is tried with.
+fn certain<'p>(eval: &mut FlaskEval<'p>, function: &Rc<Function<'p>>, seen: GuardState) -> GuardState {
+    if seen == GuardState::Open { seen } else { tried(eval, function) }
+}
+
+/// What something from a package does to strangers, given what the program told the package.
+fn beside_settings(eval: &mut FlaskEval<'_>, external: &External<'_>) -> GuardState {
+    let state = of_package(external);
+    if state != GuardState::Guarded {
+        return state;
+    }
+    let weakened = match external.package() {
+        Some("flask_login") => eval.host.login_disabled(),
+        Some("flask_httpauth") => !made_at(external).is_none_or(|it| callbacks_check(eval, it)),
+        _ => false,
+    };
+    if weakened { GuardState::Unsure } else { state }
+}
+
+/// Where the object was made that something is a method of.
+fn made_at(external: &External<'_>) -> Option<Place> {
+    match external {
+        External::Member(of, _) => match &**of {
+            External::Call(_, _, place) => Some(*place),
+            _ => None,
+        },
+        External::Call(of, ..) => made_at(of),
+        _ => None,
+    }
+}
+
 /// What something from a package does to strangers.
 fn of_package(external: &External<'_>) -> GuardState {
     let name = external.name();
     if GUARDS.contains(&name.as_str()) {
-        let lenient = external.called().is_some_and(|(_, args, _)| {
-            matches!(args.named("optional"), Some(Value::Bool(true) | Value::Unknown | Value::OneOf(_)))
-                || matches!(args.named("verify_jwt"), Some(Value::Bool(false)))
-        });
-        return if lenient { GuardState::Open } else { GuardState::Guarded };
+        // `jwt_required(optional=True)(view)` is two calls.
+        let (mut at, mut state) = (external, GuardState::Guarded);
+        while let External::Call(of, args, _) = at {
+            match args.named("optional") {
+                Some(Value::Bool(true)) => return GuardState::Open,
+                None | Some(Value::Bool(false)) if !args.open => {}
+                _ => state = GuardState::Unsure,
+            }
+            if matches!(args.named("verify_jwt"), Some(Value::Bool(false))) {
+                return GuardState::Open;
+            }
+            at = of;
+        }
+        return state;
     }
     if external.package().is_some_and(|it| KNOWN.contains(&it)) || !sounds_like_auth(&name) {
         GuardState::Open

@@ -3,88 +3,63 @@
 use std::rc::Rc;
 
 use super::super::{SERVES_ROUTES, VERBS};
+use super::made::{Documents, Holder, Made, Methods, Note, Op, OpKind, Registration};
+use super::probe::Caller;
+use super::shapes::{NOTES, fields_of, noted};
 use crate::py::eval::{Host, Site};
-use crate::py::value::{Args, Class, External, Place, Value};
-
-/// An object of the host.
-pub(super) enum Made<'p> {
-    /// `Flask(…)`.
-    App(Holder<'p>),
-    /// `Blueprint(…)`, `Namespace(…)`, or an `Api(…)` that is given a blueprint or initialised later.
-    Group(Holder<'p>),
-    /// `app.route(…)`: a decorator that registers what it is given.
-    Decorator(Registration<'p>),
-    /// `app.before_request`, as a decorator or a call.
-    Hook {
-        on: usize,
-        all: bool,
-    },
-    /// `UserView.as_view`, and what calling it gives.
-    AsView(Rc<Class<'p>>),
-    View(Rc<Class<'p>>),
-}
-
-/// Something that holds rules.
-pub(super) struct Holder<'p> {
-    pub(super) place: Place,
-    pub(super) name: Option<String>,
-    /// As given when it is made: `url_prefix`, `path`.
-    pub(super) prefix: Option<Value<'p>>,
-    pub(super) ops: Vec<Op<'p>>,
-    /// Decorators around every view: those of a restful `Api`.
-    pub(super) decorators: Vec<Value<'p>>,
-    /// It serves files below this path.
-    pub(super) files: Option<Value<'p>>,
-    /// It was made by flask-restx, which serves its document, and a page for it at this path.
-    pub(super) documents: Option<String>,
-}
-
-/// One thing that happened to a holder.
-#[derive(Clone)]
-pub(super) struct Op<'p> {
-    pub(super) kind: OpKind<'p>,
-    pub(super) site: Site,
-}
-
-#[derive(Clone)]
-pub(super) enum OpKind<'p> {
-    Rule(Registration<'p>, Value<'p>),
-    /// Another holder, with the prefix given there.
-    Register(usize, Option<Value<'p>>),
-    /// A blueprint of a package.
-    Foreign(String),
-    /// A function that runs before each request; `true`: of the whole application.
-    Before(Value<'p>, bool),
-}
-
-/// How a rule is registered, before its view is known.
-#[derive(Clone)]
-pub(super) struct Registration<'p> {
-    pub(super) on: usize,
-    pub(super) rules: Vec<Value<'p>>,
-    pub(super) methods: Methods<'p>,
-    pub(super) site: Site,
-}
-
-#[derive(Clone)]
-pub(super) enum Methods<'p> {
-    /// What the view says, or GET.
-    Default,
-    One(String),
-    Given(Value<'p>),
-}
+use crate::py::value::{Args, Class, External, ListKind, Place, Value, set};
 
 #[derive(Default)]
 pub(super) struct Flask<'p> {
     pub(super) made: Vec<Made<'p>>,
     /// Packages that were given an application, and where.
     pub(super) handed: Vec<(String, bool, Site)>,
+    /// While a question is asked: who the caller is, and whether something that checks credentials turned them away.
+    pub(super) caller: Option<Caller>,
+    pub(super) denied: bool,
+    /// Whether claims were read that nobody verified.
+    pub(super) unverified: bool,
+    /// Functions that flask-httpauth asks whether credentials are right, with where its object was made.
+    pub(super) callbacks: Vec<(Place, Value<'p>)>,
+    /// What the program writes into `app.config`.
+    config: Vec<(String, Value<'p>)>,
 }
+
+/// Words of modules that make applications or do something to them.
+static SERVING: &[&str] = &[
+    "Flask",
+    "Quart",
+    "Blueprint",
+    "register_blueprint",
+    "add_url_rule",
+    "add_resource",
+    "add_namespace",
+    "init_app",
+    "before_request",
+    ".route(",
+];
 
 impl<'p> Flask<'p> {
     fn make(&mut self, made: Made<'p>) -> Value<'p> {
         self.made.push(made);
         Value::Host(self.made.len() - 1)
+    }
+
+    fn configure(&mut self, key: &str, value: &Value<'p>) {
+        self.config.push((key.to_owned(), value.clone()));
+    }
+
+    /// What `app.config[key]` is, unless a file or the environment says otherwise.
+    fn configured(&self, key: &str) -> Value<'p> {
+        match self.config.iter().rev().find(|(it, _)| it == key) {
+            Some((_, Value::Str(text))) => Value::str(&text.text, true),
+            _ => Value::Unknown,
+        }
+    }
+
+    /// Whether flask-login may be switched off.
+    pub(super) fn login_disabled(&self) -> bool {
+        self.config.iter().any(|(key, value)| key == "LOGIN_DISABLED" && value.truth() != Some(false))
     }
 
     pub(super) fn holder(&self, at: usize) -> Option<&Holder<'p>> {
@@ -120,15 +95,71 @@ impl<'p> Flask<'p> {
         }
     }
 
+    /// `api.model(name, fields)`, or `api.inherit(name, parent, fields)`.
+    fn model(&mut self, args: &Args<'p>) -> Value<'p> {
+        let Some(name) = args.get(0, "name").and_then(Value::as_str).map(str::to_owned) else { return Value::Unknown };
+        let mut fields: Vec<(String, Value<'p>)> = Vec::new();
+        for arg in args.positional.iter().skip(1).chain(args.keyword("model")) {
+            let more = match &arg.value {
+                Value::Dict(dict) => fields_of(&dict.items.borrow()),
+                Value::Host(at) => match self.made.get(*at) {
+                    Some(Made::Model { fields, .. }) => fields.clone(),
+                    _ => Vec::new(),
+                },
+                _ => Vec::new(),
+            };
+            for (name, field) in more {
+                fields.retain(|(it, _)| *it != name);
+                fields.push((name, field));
+            }
+        }
+        self.make(Made::Model { name, fields })
+    }
+
+    fn note(&mut self, name: &str, args: &Args<'p>) -> Value<'p> {
+        let value = args.positional.first().map_or(Value::Unknown, |it| it.value.clone());
+        if name == "expect" {
+            return self.make(Made::Note(Note::Expect(value)));
+        }
+        let list = name == "marshal_list_with" || matches!(args.named("as_list"), Some(Value::Bool(true)));
+        let code = match args.named("code") {
+            Some(Value::Int(code)) => u16::try_from(*code).unwrap_or(200),
+            _ => 200,
+        };
+        self.make(Made::Note(Note::Marshal { model: value, list, code }))
+    }
+
+    /// Keeps a note with the function or the class it was said of.
+    fn keep(&mut self, note: usize, of: &Value<'p>) {
+        let added = |old: Option<Value<'p>>| {
+            let mut all = noted(old.as_ref());
+            all.push(Value::Host(note));
+            Value::list(ListKind::List, all, false, 0)
+        };
+        match of {
+            Value::Function(function) => {
+                let mut attrs = function.attrs.borrow_mut();
+                let value = added(attrs.get(NOTES).cloned());
+                attrs.insert(Rc::from(NOTES), value);
+            }
+            Value::Class(class) => {
+                let value = added(class.own(NOTES));
+                set(&mut class.attrs.borrow_mut(), NOTES, value);
+            }
+            _ => {}
+        }
+    }
+
     fn api(&mut self, args: &Args<'p>, site: &Site, restx: bool) -> Value<'p> {
         let mut holder = holder(site);
         holder.prefix = args.named("prefix").cloned();
-        holder.documents = match args.named("doc") {
+        let page = match args.named("doc") {
             Some(Value::Bool(false)) => None,
             Some(Value::Str(text)) => Some(text.text.to_string()),
             _ => Some("/".to_owned()),
         };
-        holder.documents = holder.documents.filter(|_| restx);
+        let specs = !matches!(args.named("add_specs"), Some(Value::Bool(false)));
+        holder.documents = restx.then(|| Documents { page: page.filter(|_| specs), specs });
         if let Some(Value::List(list)) = args.named("decorators") {
             holder.decorators = list.items.borrow().clone();
         }
@@ -169,7 +200,16 @@ fn files<'p>(args: &Args<'p>, default: Option<&str>) -> Option<Value<'p>> {
 
 impl<'p> Host<'p> for Flask<'p> {
     fn call(&mut self, callee: &External<'p>, args: &Args<'p>, site: &Site) -> Option<Value<'p>> {
+        if self.caller.is_some() {
+            return self.asked(callee, args);
+        }
         let name = callee.name();
+        if let External::Member(of, last) = callee
+            && matches!(&**last, "verify_token" | "verify_password")
+            && let (Some((_, _, place)), Some(function)) = (of.called(), args.positional.first())
+        {
+            self.callbacks.push((place, function.value.clone()));
+        }
         match name.as_str() {
             "flask.Flask" | "flask.app.Flask" | "quart.Quart" => {
                 let holder = Holder { files: files(args, Some("/static")), ..holder(site) };
@@ -180,6 +220,10 @@ impl<'p> Host<'p> for Flask<'p> {
                 let holder = Holder { prefix, files: files(args, None), ..holder(site) };
                 return Some(self.make(Made::Group(holder)));
             }
+            "flask_restful.reqparse.RequestParser"
+            | "flask_restx.reqparse.RequestParser"
+            | "flask_restplus.reqparse.RequestParser" => return Some(self.make(Made::Parser(Vec::new()))),
+            "flask_restful.marshal_with" | "flask_restx.marshal_with" => return Some(self.note("marshal_with", args)),
             "flask_restful.Api" => return Some(self.api(args, site, false)),
             "flask_restx.Api" | "flask_restplus.Api" => return Some(self.api(args, site, true)),
             "flask_restx.Namespace" | "flask_restplus.Namespace" => {
@@ -202,6 +246,40 @@ impl<'p> Host<'p> for Flask<'p> {
     }
 
     fn method(&mut self, object: usize, name: &str, args: &Args<'p>, site: &Site) -> Value<'p> {
+        if self.caller.is_some() {
+            return Value::Unknown;
+        }
+        if let Some(Made::Config) = self.made.get(object) {
+            let table = args.positional.first().map(|it| it.value.clone());
+            match (name, table) {
+                ("update" | "from_mapping", Some(Value::Dict(table))) => {
+                    for (key, value) in fields_of(&table.items.borrow()) {
+                        self.configure(&key, &value);
+                    }
+                }
+                ("get", _) => {
+                    return args.get(0, "key").and_then(Value::as_str).map_or(Value::Unknown, |it| self.configured(it));
+                }
+                _ => {}
+            }
+            for (key, arg) in args.keywords.iter().filter(|_| matches!(name, "update" | "from_mapping")) {
+                self.configure(key, &arg.value);
+            }
+            return Value::Unknown;
+        }
+        if let Some(Made::Parser(known)) = self.made.get_mut(object) {
+            return match name {
+                "add_argument" => {
+                    known.push(args.clone());
+                    Value::Host(object)
+                }
+                "copy" => {
+                    let copy = known.clone();
+                    self.make(Made::Parser(copy))
+                }
+                _ => Value::Unknown,
+            };
+        }
         if self.holder(object).is_none() {
             return Value::Unknown;
         }
@@ -260,6 +338,9 @@ impl<'p> Host<'p> for Flask<'p> {
                 }
                 made
             }
+            "parser" => self.make(Made::Parser(Vec::new())),
+            "model" | "inherit" => self.model(args),
+            "expect" | "marshal_with" | "marshal_list_with" => self.note(name, args),
             "init_app" => {
                 if let Some(app) = args.get(0, "app") {
                     self.attach(app, object, None, site);
@@ -280,6 +361,9 @@ impl<'p> Host<'p> for Flask<'p> {
 
     fn invoke(&mut self, object: usize, args: &Args<'p>, site: &Site) -> Value<'p> {
         let given = args.positional.first().map_or(Value::Unknown, |it| it.value.clone());
+        if self.caller.is_some() {
+            return given;
+        }
         match self.made.get(object) {
             Some(Made::Decorator(registration)) => {
                 let registration = registration.clone();
@@ -291,6 +375,10 @@ impl<'p> Host<'p> for Flask<'p> {
             Some(Made::Hook { on, all }) => {
                 let (on, all) = (*on, *all);
                 self.push(on, OpKind::Before(given.clone(), all), site);
+                given
+            }
+            Some(Made::Note(_)) => {
+                self.keep(object, &given);
                 given
             }
             Some(Made::AsView(class)) => {
@@ -310,6 +398,48 @@ impl<'p> Host<'p> for Flask<'p> {
         if let Some(holder) = self.holder_mut(object) {
             holder.name.get_or_insert_with(|| name.to_owned());
         }
+    }
+
+    fn attribute(&mut self, object: usize, name: &str) -> Option<Value<'p>> {
+        let is_app = matches!(self.made.get(object), Some(Made::App(_)));
+        (is_app && name == "config").then(|| self.make(Made::Config))
+    }
+
+    fn set_item(&mut self, object: usize, key: &Value<'p>, value: &Value<'p>, _: &Site) {
+        if let (Some(Made::Config), Some(key), None) = (self.made.get(object), key.as_str(), self.caller) {
+            self.configure(key, value);
+        }
+    }
+
+    fn item(&mut self, object: usize, key: &Value<'p>) -> Value<'p> {
+        match (self.made.get(object), key.as_str()) {
+            (Some(Made::Config), Some(key)) => self.configured(key),
+            _ => Value::Unknown,
+        }
+    }
+
+    fn member(&mut self, of: &External<'p>, name: &str) -> Option<Value<'p>> {
+        self.attribute_of(of, name)
+    }
+
+    fn subscript(&mut self, of: &External<'p>, key: &Value<'p>) -> Option<Value<'p>> {
+        self.part(&of.name(), key.as_str())
+    }
+
+    fn contained(&mut self, of: &External<'p>, key: &Value<'p>) -> Option<bool> {
+        match self.part(&of.name(), key.as_str())? {
+            Value::None => Some(false),
+            Value::Str(_) => Some(true),
+            _ => None,
+        }
+    }
+
+    fn raises(&mut self, callee: &External<'p>, args: &Args<'p>) -> bool {
+        self.caller.is_some() && self.raises_for_caller(callee, args)
+    }
+
+    fn serves(&self, text: &str) -> bool {
+        SERVING.iter().any(|it| text.contains(it))
     }
 
     fn makes(&self, name: &str) -> bool {

@@ -6,21 +6,27 @@
 
 mod guards;
 mod host;
+mod made;
+mod probe;
+mod shapes;
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use doorward::diagnostic::Diagnostic;
 use doorward::inventory::{Method, Route, RouteId, Step, StepKind};
 use doorward::path::PathTemplate;
+use doorward::shape::Shape;
 
 use self::guards::Guards;
-use self::host::{Flask, Holder, Made, Methods, Op, OpKind, Registration};
+use self::host::Flask;
+use self::made::{Documents, Holder, Made, Methods, Op, OpKind, Registration};
 use super::METHODS;
 use crate::project::{Found, Package};
 use crate::py::eval::{Eval, Site};
 use crate::py::packages::{location, problem};
 use crate::py::program::Program;
-use crate::py::value::{Class, Place, Value};
+use crate::py::value::{Class, Function, Place, Value};
 use crate::walk::printable;
 
 /// No program a person wrote nests blueprints deeper, or has more routes.
@@ -205,15 +211,26 @@ impl<'p> Reader<'p> {
             && let Some(path) = self.text(&files, &site, "the path of static files")
         {
             let rule = format!("{}/<path:filename>", path.trim_end_matches('/'));
-            self.add("GET", &rule, mounts, guards, &site, None);
+            self.add("GET", &rule, mounts, guards, &site, (None, Shape::default()));
         }
-        if let Some(page) = documents {
+        if let Some(Documents { page, specs }) = documents {
             // The page stands beside the prefix of the API, and its files at the root of the application.
             let around = mounts.split_last().map_or(mounts, |(_, around)| around);
-            self.add("GET", "/", mounts, guards, &site, None);
-            self.add("GET", &page, around, guards, &site, None);
-            self.add("GET", "/swagger.json", mounts, guards, &site, None);
-            self.add("GET", "/swaggerui/<path:filename>", mounts.get(..1).unwrap_or(mounts), guards, &site, None);
+            self.add("GET", "/", mounts, guards, &site, (None, Shape::default()));
+            if let Some(page) = page {
+                self.add("GET", &page, around, guards, &site, (None, Shape::default()));
+            }
+            if specs {
+                self.add("GET", "/swagger.json", mounts, guards, &site, (None, Shape::default()));
+            }
+            self.add(
+                "GET",
+                "/swaggerui/<path:filename>",
+                mounts.get(..1).unwrap_or(mounts),
+                guards,
+                &site,
+                (None, Shape::default()),
+            );
         }
     }
 
@@ -234,6 +251,7 @@ impl<'p> Reader<'p> {
         self.found.source.findings.extend(parts.findings);
         let class = parts.class.clone();
         let methods = self.methods(&registration.methods, class.as_deref(), site);
+        let view = parts.function.clone();
         for rule in &registration.rules {
             for rule in self.texts(rule, site, "the path of a route") {
                 for method in &methods {
@@ -241,10 +259,26 @@ impl<'p> Reader<'p> {
                     if let Some(class) = &class {
                         guards.class(&mut self.eval, self.program, class, method, site);
                     }
-                    self.add(method, &rule, mounts, &guards, site, parts.handler.clone());
+                    let shape = self.shape(class.as_deref(), view.as_ref(), method);
+                    self.add(method, &rule, mounts, &guards, site, (parts.handler.clone(), shape));
                 }
             }
         }
+    }
+
+    /// What the function behind a route takes and gives.
+    fn shape(&mut self, class: Option<&Class<'p>>, view: Option<&Rc<Function<'p>>>, method: &str) -> Shape {
+        let (function, notes) = match class {
+            Some(class) => {
+                let function = match own(class, &method.to_ascii_lowercase()) {
+                    Some(Value::Function(function)) => Some(function),
+                    _ => None,
+                };
+                (function, shapes::noted(class.own(shapes::NOTES).as_ref()))
+            }
+            None => (view.cloned(), Vec::new()),
+        };
+        shapes::shape(&mut self.eval, function.as_ref(), notes, &mut self.found.schemas)
     }
 
     /// The methods of a rule, without those that Flask adds.
@@ -292,7 +326,7 @@ impl<'p> Reader<'p> {
         mounts: &[Mount],
         guards: &Guards,
         site: &Site,
-        handler: Option<(String, Place)>,
+        (handler, mut shape): (Option<(String, Place)>, Shape),
     ) {
         let mut path = String::new();
         for mount in mounts.iter().filter(|it| !it.prefix.is_empty()) {
@@ -314,6 +348,8 @@ impl<'p> Reader<'p> {
         }
         let at = location(self.program, site.place());
         let mut route = Route::new(id, at.file, at.line);
+        shape.parameters.splice(0..0, shapes::holes(&whole));
+        route.shape = shape;
         route.trace = mounts.iter().map(|it| it.step.clone()).collect();
         guards.write(&mut route);
         route.trace.push(self.step(StepKind::Route, site.place(), Some(rule)));
