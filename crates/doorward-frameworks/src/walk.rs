@@ -136,11 +136,11 @@ pub(crate) fn walk(root: &Path) -> Walk {
         found.files.push(path.to_path_buf());
         let name = entry.file_name().to_string_lossy();
         let is_manifest = is_manifest(&name);
-        let kind = kind(&name).filter(|it| *it != Kind::Python || !is_migration(path));
+        let relative = relative(root, path);
+        let kind = kind(&relative).filter(|it| *it != Kind::Python || !is_migration(path));
         if !is_manifest && kind.is_none() {
             continue;
         }
-        let relative = relative(root, path);
         if if kind == Some(Kind::Rust) { is_beside_crate(&relative) } else { is_aside(&relative) } {
             continue;
         }
@@ -261,7 +261,7 @@ pub(crate) fn is_foreign(name: &str) -> bool {
 fn is_aside(path: &str) -> bool {
     let mut among_routes = false;
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
-    name.starts_with('.')
+    (name.starts_with('.') && !is_below_pages_api(path))
         || folders.split('/').any(|it| {
             let aside = (it.starts_with('.') && it != WELL_KNOWN) || (SIDE_FOLDERS.contains(&it) && !among_routes);
             among_routes |= ROUTE_FOLDERS.contains(&it);
@@ -293,14 +293,20 @@ fn is_beside_crate(path: &str) -> bool {
     is_aside(&crate_folder) || crate_folder.split('/').any(|it| matches!(it, "examples" | "benches"))
 }
 
-/// The language of a file by its name; `None` for tests, declarations and everything that is not source.
-fn kind(name: &str) -> Option<Kind> {
+/// Whether Next.js makes an endpoint of every source file there, whatever it is called.
+fn is_below_pages_api(path: &str) -> bool {
+    path.starts_with("pages/api/") || path.contains("/pages/api/")
+}
+
+/// The language of a file by its path; `None` for tests, declarations and everything that is not source.
+fn kind(path: &str) -> Option<Kind> {
+    let name = path.rsplit('/').next().unwrap_or(path);
     let (stem, extension) = name.rsplit_once('.')?;
     match extension {
         "js" | "mjs" | "cjs" | "ts" | "mts" | "cts" | "jsx" | "tsx" => {
             let declaration = stem.ends_with(".d");
             let test = stem.rsplit_once('.').is_some_and(|(_, mark)| TEST_SUFFIXES.contains(&mark));
-            (!declaration && !test).then_some(Kind::JavaScript)
+            (!declaration && (!test || is_below_pages_api(path))).then_some(Kind::JavaScript)
         }
         "py" => {
             let test = stem.starts_with("test_") || stem.ends_with("_test") || matches!(stem, "conftest" | "tests");
@@ -353,7 +359,7 @@ mod tests {
         {
             assert!(kind(name).is_none(), "{name}");
         }
-        for name in ["app.js", "users.routes.ts", "server.mjs", "test.js", "app.py", "test.py"] {
+        for name in ["app.js", "users.routes.ts", "pages/api/users.test.ts", "server.mjs", "test.js", "app.py", "test.py"] {
             assert!(kind(name).is_some(), "{name}");
         }
     }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use doorward::inventory::{GuardAsk, GuardState};
 
 use super::ask::ask;
+use super::stranger::{self, Fate, Notice, Question, Style};
 use crate::js::eval::{Eval, Host};
 use crate::js::ir::{self, Expr, ExprKind, Function, Key, Pattern, Span};
 use crate::js::program::Program;
@@ -110,7 +111,13 @@ pub(crate) struct Body {
 
 /// Judges one handler value.
 pub(crate) fn judge<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Value, text: &str) -> Verdict {
+    judge_at(eval, program, value, text, 0)
+}
+
+fn judge_at<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Value, text: &str, depth: usize) -> Verdict {
     match value {
+        // A list may hold itself.
+        Value::OneOf(_) | Value::Array(_) if depth > 4 => Verdict::new(GuardState::Unsure, "unknown"),
         Value::External(external) => external_verdict(external, text),
         Value::Function(closure) => {
             let file = program.file(closure.module).to_string();
@@ -119,7 +126,7 @@ pub(crate) fn judge<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Valu
             let sends_away = body.redirects && body.continues;
             let evidence = (body.refuses || sends_away) && (body.reads_credentials || body.verifies);
             let state = if body.calls_guard.is_some() || evidence || (body.verifies && body.fails) {
-                if body.selective { GuardState::Unsure } else { GuardState::Guarded }
+                if body.selective { GuardState::Unsure } else { held(eval, program, closure) }
             } else if body.refuses && sounds_like_auth(text) {
                 GuardState::Unsure
             } else {
@@ -128,7 +135,7 @@ pub(crate) fn judge<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Valu
             Verdict::new(state, crate::walk::printable(&file))
         }
         Value::OneOf(values) => {
-            let all: Vec<Verdict> = values.iter().map(|it| judge(eval, program, it, text)).collect();
+            let all: Vec<Verdict> = values.iter().map(|it| judge_at(eval, program, it, text, depth + 1)).collect();
             let guarded = all.iter().all(|it| it.state == GuardState::Guarded);
             let open = all.iter().all(|it| it.state == GuardState::Open);
             let state = match (guarded, open) {
@@ -146,9 +153,44 @@ pub(crate) fn judge<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Valu
             }
             first
         }
+        // A list that is one of several possibilities: what guards most in it counts.
+        Value::Array(array) => {
+            let items = array.items.borrow().clone();
+            let all = items.iter().take(20).map(|it| judge_at(eval, program, it, text, depth + 1));
+            let open = array.open.get().then(|| Verdict::new(GuardState::Unsure, "unknown"));
+            let rank = |it: &Verdict| super::chain::strength(it.state);
+            all.chain(open).max_by_key(rank).unwrap_or_else(|| Verdict::new(GuardState::Open, ""))
+        }
         Value::Unknown | Value::Method(..) => Verdict::new(GuardState::Unsure, "unknown"),
         _ => Verdict::new(GuardState::Open, ""),
     }
+}
+
+/// What becomes of somebody without credentials in a function that looks like a guard.
+fn held<H: Host>(eval: &mut Eval<H>, program: &Program, closure: &Rc<Closure>) -> GuardState {
+    let style = if takes_context(&closure.function) { Style::GuardsContext } else { Style::Guards };
+    let question = Question {
+        chain: vec![Value::Function(Rc::clone(closure))],
+        style,
+        method: None,
+        paths: Vec::new(),
+        place: Place { module: closure.module, span: closure.function.span },
+    };
+    let answer = stranger::ask(eval, program, &question);
+    let chooses = answer.reads_path || answer.reads_method;
+    match answer.fate {
+        Fate::Served if !chooses => GuardState::Open,
+        _ if answer.served || answer.leaks => GuardState::Unsure,
+        Fate::Unsure if answer.notices.iter().any(|it| matches!(it, Notice::Switch(_))) => GuardState::Unsure,
+        _ => GuardState::Guarded,
+    }
+}
+
+/// Whether a middleware is given a context and the way on, and not a request and a response.
+fn takes_context(function: &Function) -> bool {
+    let named = |at: usize| function.param_name(at).unwrap_or_default();
+    function.params.len() == 2 && !matches!(named(1), "res" | "response" | "reply")
+        || function.params.len() == 1 && matches!(named(0), "c" | "ctx" | "context")
 }
 
 /// Packages whose functions return the middleware they are given, with its errors caught.

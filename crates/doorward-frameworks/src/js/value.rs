@@ -1,7 +1,7 @@
 //! What an expression may turn out to be.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -53,6 +53,8 @@ pub(crate) struct Array {
     pub(crate) items: RefCell<Vec<Value>>,
     /// Whether there may be items that are not known.
     pub(crate) open: Cell<bool>,
+    /// How many undecided branches had been entered when it was made.
+    pub(crate) depth: Cell<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +63,8 @@ pub(crate) struct Object {
     pub(crate) getters: RefCell<Vec<Arc<str>>>,
     /// Whether there may be properties that are not known.
     pub(crate) open: Cell<bool>,
+    /// How many undecided branches had been entered when it was made.
+    pub(crate) depth: Cell<usize>,
     pub(crate) class: Option<Rc<ClassValue>>,
 }
 
@@ -74,6 +78,37 @@ impl Object {
         match props.iter_mut().find(|(key, _)| &**key == name) {
             Some((_, old)) => *old = value,
             None => props.push((Arc::from(name), value)),
+        }
+    }
+}
+
+impl Object {
+    /// Takes the properties of one of `values`; what not all of them have may be missing.
+    pub(crate) fn take_one_of(&self, values: &[Value]) {
+        let mut names: Vec<Arc<str>> = Vec::new();
+        let mut known: HashSet<Arc<str>> = HashSet::new();
+        for value in values {
+            match value {
+                Value::Object(other) => {
+                    self.open.set(self.open.get() || other.open.get());
+                    for (name, _) in other.props.borrow().iter() {
+                        if known.insert(Arc::clone(name)) {
+                            names.push(Arc::clone(name));
+                        }
+                    }
+                }
+                Value::Undefined | Value::Null | Value::Bool(_) => {}
+                _ => self.open.set(true),
+            }
+        }
+        for name in names.into_iter().take(MAX_ITEMS) {
+            let old = || self.get(&name).unwrap_or(Value::Undefined);
+            let of = |value: &Value| match value {
+                Value::Object(other) => other.get(&name).unwrap_or_else(old),
+                _ => old(),
+            };
+            let value = values.iter().map(of).reduce(Value::or).unwrap_or(Value::Undefined);
+            self.set(&name, value);
         }
     }
 }
@@ -158,7 +193,7 @@ impl Value {
     pub(crate) fn array(mut items: Vec<Self>, open: bool) -> Self {
         let open = open || items.len() > MAX_ITEMS;
         items.truncate(MAX_ITEMS);
-        Self::Array(Rc::new(Array { items: RefCell::new(items), open: Cell::new(open) }))
+        Self::Array(Rc::new(Array { items: RefCell::new(items), open: Cell::new(open), ..Array::default() }))
     }
 
     pub(crate) fn as_str(&self) -> Option<&str> {
@@ -192,11 +227,17 @@ impl Value {
     /// Either of two. More than a few possibilities are not told apart.
     pub(crate) fn or(self, other: Self) -> Self {
         let mut all: Vec<Self> = Vec::new();
+        let mut absent = false;
         for value in self.each().into_iter().chain(other.each()) {
-            let useless = matches!(value, Self::Undefined | Self::Null) || all.iter().any(|it| it.same(&value));
-            if !useless {
+            if matches!(value, Self::Undefined | Self::Null) {
+                absent = true;
+            } else if !all.iter().any(|it| it.same(&value)) {
                 all.push(value);
             }
+        }
+        // A path that may be missing is a path. A guard that may be missing is none.
+        if absent && all.iter().any(|it| it.may_guard(0)) {
+            all.push(Self::Undefined);
         }
         match all.len() {
             0 => Self::Undefined,
@@ -204,6 +245,57 @@ impl Value {
             2..=16 => Self::OneOf(Rc::new(all)),
             _ => Self::Unknown,
         }
+    }
+
+    /// The same, unless it is something that may guard: then it may be missing.
+    pub(crate) fn or_nothing(self) -> Self {
+        self.or(Self::Undefined)
+    }
+
+    /// The object it is. Where it may be one of several, one that has what any of them has; a guard that not all have
+    /// may be missing.
+    pub(crate) fn as_object(&self) -> Option<Rc<Object>> {
+        match self {
+            Self::Object(object) => Some(Rc::clone(object)),
+            Self::OneOf(values) => {
+                let mut objects = values.iter().filter_map(|it| match it {
+                    Self::Object(object) => Some(object),
+                    _ => None,
+                });
+                match (objects.next(), values.len()) {
+                    (Some(_), 2..) => {
+                        let merged = Object::default();
+                        merged.take_one_of(values);
+                        Some(Rc::new(merged))
+                    }
+                    (first, _) => first.cloned(),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a request may be given to it.
+    pub(crate) fn may_guard(&self, depth: usize) -> bool {
+        match self {
+            Self::Function(_) => true,
+            Self::External(external) => matches!(**external, External::Call(..)),
+            Self::Class(class) => {
+                class.class.methods.iter().any(|it| matches!(&*it.name, "canActivate" | "use") && !it.is_static)
+            }
+            Self::Array(array) => depth < 3 && array.items.borrow().iter().take(20).any(|it| it.may_guard(depth + 1)),
+            Self::OneOf(values) => depth < 3 && values.iter().any(|it| it.may_guard(depth + 1)),
+            _ => false,
+        }
+    }
+
+    /// Every value it may be that something can be asked of.
+    pub(crate) fn present(&self) -> Vec<Self> {
+        let mut all = self.each();
+        if all.len() > 1 {
+            all.retain(|it| !matches!(it, Self::Undefined | Self::Null));
+        }
+        all
     }
 
     /// Whether both are the same thing for sure.

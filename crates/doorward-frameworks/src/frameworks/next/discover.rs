@@ -231,6 +231,8 @@ impl Reader<'_> {
             reads_method: false,
             reads_path: false,
             not_allowed: false,
+            served: false,
+            leaks: false,
         })
     }
 

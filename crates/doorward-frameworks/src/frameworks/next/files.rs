@@ -166,12 +166,13 @@ fn segment(name: &str) -> (Segment, bool) {
     if let Some(name) = name.strip_prefix("[...").and_then(|it| it.strip_suffix(']')) {
         return (Segment::CatchAll(name.to_owned()), false);
     }
-    if let Some((prefix, rest)) = name.split_once('[')
-        && let Some((value, suffix)) = rest.split_once(']')
+    // Only whole names are parameters: `[name].csv` is a path of its own, brackets included.
+    if let Some(value) = name.strip_prefix('[').and_then(|it| it.strip_suffix(']'))
         && !value.is_empty()
         && !value.starts_with('.')
+        && !value.contains(['[', ']'])
     {
-        return (Segment::Param { prefix: decoded(prefix), name: value.to_owned(), suffix: decoded(suffix) }, false);
+        return (Segment::Param { prefix: String::new(), name: value.to_owned(), suffix: String::new() }, false);
     }
     (Segment::Literal(decoded(name)), false)
 }
@@ -213,7 +214,8 @@ mod tests {
             ("app/%5Finternal/route.ts", &["/_internal"]),
             ("app/.well-known/jwks/route.ts", &["/.well-known/jwks"]),
             ("app/feed/(..)photos/[id]/route.ts", &["/photos/{id}"]),
-            ("app/export/[name].csv/route.ts", &["/export/{name}.csv"]),
+            ("app/export/[name].csv/route.ts", &["/export/[name].csv"]),
+            ("app/v[version]/route.ts", &["/v[version]"]),
         ] {
             assert_eq!(paths(file), expected, "{file}");
         }
@@ -228,6 +230,8 @@ mod tests {
             ("src/pages/api/auth/[...nextauth].js", &["/api/auth/{*nextauth}"]),
             ("pages/api/[[...all]].ts", &["/api", "/api/{*all}"]),
             ("pages/api/_lib/secret.ts", &["/api/_lib/secret"]),
+            ("pages/api/[id].json.ts", &["/api/[id].json"]),
+            ("pages/api/users.test.ts", &["/api/users.test"]),
         ] {
             assert_eq!(paths(file), expected, "{file}");
         }

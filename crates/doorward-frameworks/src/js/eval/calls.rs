@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::members::{bound, foreign_parent};
 use super::platform::string_method;
-use super::{Eval, Frame, Host, MAX_CALL_DEPTH, MAX_DEPTH, MAX_GUESSED_STEPS, MAX_RECURSION, Site};
+use super::{Eval, Flow, Frame, Host, MAX_CALL_DEPTH, MAX_DEPTH, MAX_GUESSED_STEPS, MAX_RECURSION, Site};
 use crate::js::ir::{Expr, ExprKind, Function, Item, Span};
 use crate::js::value::{Arg, ClassValue, Closure, External, Object, Scope, Slot, Value};
 
@@ -70,7 +70,7 @@ impl<H: Host> Eval<'_, H> {
     pub(super) fn call_method(&mut self, receiver: &Value, name: &str, args: &[Arg], site: &Site) -> Value {
         match receiver {
             Value::OneOf(values) => {
-                let values = Rc::clone(values);
+                let values = Value::OneOf(Rc::clone(values)).present();
                 return values
                     .iter()
                     .map(|it| self.call_method(it, name, args, site))
@@ -188,7 +188,7 @@ impl<H: Host> Eval<'_, H> {
             }
             Value::External(external) => self.call_external(external, args, site),
             Value::OneOf(values) => {
-                let values = Rc::clone(values);
+                let values = Value::OneOf(Rc::clone(values)).present();
                 values
                     .iter()
                     .map(|it| self.call_value(it, this.clone(), args, site))
@@ -299,28 +299,36 @@ impl<H: Host> Eval<'_, H> {
         }
         let module = closure.module;
         self.hoist(&function.body, &scope, module);
-        self.block(&function.body, &scope);
+        let flow = self.block(&function.body, &scope);
         let frame = self.frames.pop();
         debug_assert!(frame.as_ref().is_none_or(|it| it.branch_base == self.branch.len()));
-        frame.and_then(|it| it.returned).unwrap_or(Value::Undefined)
+        match frame.and_then(|it| it.returned) {
+            // It returns on some ways, and ends without a value on others.
+            Some(value) if flow == Flow::Next => value.or_nothing(),
+            value => value.unwrap_or(Value::Undefined),
+        }
     }
 
     pub(super) fn construct(&mut self, class: &Value, args: &[Arg], span: Span, callee: Span) -> Value {
         match class {
             Value::Class(class) => {
-                let this = Value::Object(Rc::new(Object { class: Some(Rc::clone(class)), ..Object::default() }));
+                let this = Object { class: Some(Rc::clone(class)), ..Object::default() };
+                this.depth.set(self.branch.len());
+                let this = Value::Object(Rc::new(this));
                 self.initialise(class, &this, args);
                 this
             }
             Value::Function(closure) => {
-                let this = Value::Object(Rc::new(Object::default()));
+                let this = Object::default();
+                this.depth.set(self.branch.len());
+                let this = Value::Object(Rc::new(this));
                 match self.call_function(closure, Some(this.clone()), args) {
                     Value::Undefined => this,
                     other => other,
                 }
             }
             Value::OneOf(values) => {
-                let values = Rc::clone(values);
+                let values = Value::OneOf(Rc::clone(values)).present();
                 values
                     .iter()
                     .map(|it| self.construct(it, args, span, callee))

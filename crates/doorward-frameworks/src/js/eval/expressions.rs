@@ -86,7 +86,11 @@ impl<H: Host> Eval<'_, H> {
             ExprKind::Super => Value::Unknown,
             ExprKind::Array(items) => {
                 let (values, open) = self.items(items, scope);
-                Value::array(values.into_iter().map(|it| it.value).collect(), open)
+                let value = Value::array(values.into_iter().map(|it| it.value).collect(), open);
+                if let Value::Array(array) = &value {
+                    array.depth.set(self.branch.len());
+                }
+                value
             }
             ExprKind::Object(props) => self.object(props, scope),
             ExprKind::Function(function) => self.closure(function, scope, module),
@@ -154,7 +158,7 @@ impl<H: Host> Eval<'_, H> {
                 match left.truth() {
                     Some(true) => self.expr(right, scope),
                     Some(false) => left,
-                    None => self.in_branch(|it| it.expr(right, scope)),
+                    None => possible(self.in_branch(|it| it.expr(right, scope))),
                 }
             }
             ExprKind::Or(left, right) => {
@@ -220,6 +224,7 @@ impl<H: Host> Eval<'_, H> {
 
     pub(super) fn object(&mut self, props: &[Prop], scope: &Rc<Scope>) -> Value {
         let object = Object::default();
+        object.depth.set(self.branch.len());
         for prop in props {
             match prop {
                 Prop::Entry { key, value, getter } => {
@@ -235,7 +240,7 @@ impl<H: Host> Eval<'_, H> {
                         None => object.open.set(true),
                     }
                 }
-                Prop::Spread(value) => match self.expr(value, scope) {
+                Prop::Spread(value) => match self.spread(value, scope) {
                     Value::Object(other) => {
                         object.open.set(object.open.get() || other.open.get());
                         for (key, value) in other.props.borrow().iter() {
@@ -249,12 +254,28 @@ impl<H: Host> Eval<'_, H> {
                             }
                         }
                     }
-                    Value::Undefined | Value::Null => {}
+                    Value::Undefined | Value::Null | Value::Bool(_) => {}
+                    Value::OneOf(values) => object.take_one_of(&values),
                     _ => object.open.set(true),
                 },
             }
         }
         Value::Object(Rc::new(object))
+    }
+
+    /// What is spread in an object: `cond && { … }` may be nothing.
+    fn spread(&mut self, expr: &Expr, scope: &Rc<Scope>) -> Value {
+        let ExprKind::And(test, then) = &expr.kind else { return self.expr(expr, scope) };
+        match self.expr(test, scope).truth() {
+            Some(true) => self.spread(then, scope),
+            Some(false) => Value::Undefined,
+            None => {
+                let value = self.in_branch(|it| it.spread(then, scope));
+                let mut all = value.each();
+                all.push(Value::Undefined);
+                Value::OneOf(Rc::new(all))
+            }
+        }
     }
 
     pub(super) fn items(&mut self, items: &[Item], scope: &Rc<Scope>) -> (Vec<Arg>, bool) {
@@ -274,6 +295,9 @@ impl<H: Host> Eval<'_, H> {
                     }
                 }
                 (true, Value::Undefined | Value::Null) => {}
+                (true, Value::OneOf(values)) if values.iter().all(is_list) => {
+                    all.extend(side_by_side(&values).into_iter().map(|value| Arg { value, span, spread: false }));
+                }
                 (true, value) => {
                     open = true;
                     all.push(Arg { value, span, spread: true });
@@ -288,10 +312,42 @@ impl<H: Host> Eval<'_, H> {
     }
 }
 
+/// What `cond && value` gives where the condition isn't known.
+fn possible(value: Value) -> Value {
+    match value {
+        Value::Str(text) => Value::Str(Text { assumed: true, ..text }),
+        Value::Bool(true) => Value::Unknown,
+        value => value.or_nothing(),
+    }
+}
+
+/// Whether it is known what spreading it in a list gives.
+fn is_list(value: &Value) -> bool {
+    match value {
+        Value::Array(array) => !array.open.get(),
+        Value::Undefined | Value::Null => true,
+        _ => false,
+    }
+}
+
+/// The items that spreading one of several lists may give, position by position.
+fn side_by_side(lists: &[Value]) -> Vec<Value> {
+    let items = |list: &Value| match list {
+        Value::Array(array) => array.items.borrow().clone(),
+        _ => Vec::new(),
+    };
+    let lists: Vec<Vec<Value>> = lists.iter().map(items).collect();
+    let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
+    let at = |at: usize| lists.iter().map(move |list| list.get(at).cloned().unwrap_or(Value::Undefined));
+    (0..longest).map(|it| at(it).reduce(Value::or).unwrap_or(Value::Undefined)).collect()
+}
+
 pub(super) fn assumed(unknown: Value, default: Value) -> Value {
     match default {
         Value::Str(text) => Value::Str(Text { assumed: true, ..text }),
         Value::Unknown | Value::Undefined | Value::Null => unknown,
+        // A guard that whoever calls may replace.
+        default @ Value::Function(_) if matches!(unknown, Value::Unknown) => unknown.or(default),
         default => match unknown {
             Value::Unknown | Value::External(_) => default,
             unknown => unknown.or(default),

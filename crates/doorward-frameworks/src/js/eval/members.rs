@@ -73,7 +73,7 @@ impl<H: Host> Eval<'_, H> {
             }
             Value::Str(_) | Value::Require => Value::Method(Box::new(object.clone()), Arc::from(name)),
             Value::OneOf(values) => {
-                let values = Rc::clone(values);
+                let values = Value::OneOf(Rc::clone(values)).present();
                 values.iter().map(|it| self.member(it, name)).reduce(Value::or).unwrap_or(Value::Unknown)
             }
             _ => Value::Unknown,

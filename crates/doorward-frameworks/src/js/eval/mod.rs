@@ -127,6 +127,15 @@ struct Loaded {
     cjs: Rc<Object>,
 }
 
+/// A variable that an undecided branch changed.
+struct Assigned {
+    depth: usize,
+    scope: Rc<Scope>,
+    name: Arc<str>,
+    old: Value,
+    value: Value,
+}
+
 struct Frame {
     module: usize,
     statement: Span,
@@ -157,6 +166,9 @@ pub(crate) struct Eval<'p, H> {
     pub(crate) thrown: usize,
     /// How many `try` blocks with a handler are being run.
     trying: usize,
+    /// What was assigned in the branches of an undecided `if … else …`, and how many of those are being run.
+    assigned: Vec<Assigned>,
+    forks: usize,
     guessed: HashMap<*const Function, u32>,
     entered: HashSet<*const Function>,
     /// Classes of which there is an object.
@@ -182,6 +194,8 @@ impl<'p, H: Host> Eval<'p, H> {
             guessing: 0,
             thrown: 0,
             trying: 0,
+            assigned: Vec::new(),
+            forks: 0,
             guessed: HashMap::new(),
             entered: HashSet::new(),
             made: HashSet::new(),
@@ -227,7 +241,9 @@ impl<'p, H: Host> Eval<'p, H> {
         }
         let code = self.program.module(module);
         let scope = Rc::new(Scope { is_function: true, depth: self.branch.len(), ..Scope::default() });
-        let exports = Value::Object(Rc::new(Object::default()));
+        let exports = Object::default();
+        exports.depth.set(self.branch.len());
+        let exports = Value::Object(Rc::new(exports));
         let cjs = Rc::new(Object::default());
         cjs.set("exports", exports.clone());
         if !code.esm || code.typescript {
@@ -419,6 +435,21 @@ impl<'p, H: Host> Eval<'p, H> {
 
     pub(crate) fn host_stands_for(&self, file: &str) -> bool {
         self.host.stands_for(file).is_some()
+    }
+
+    /// Whether calling `function` of a module gives a promise. Its tree does not say so; its text does.
+    pub(crate) fn is_async(&self, module: usize, function: &Function) -> bool {
+        let code = self.program.module(module);
+        let own = code.text.get(function.span.range()).unwrap_or_default();
+        let is_keyword = |rest: &str| rest.starts_with([' ', '(', '\n', '*']) && !rest.trim_start().starts_with("=>");
+        if own.strip_prefix("async").is_some_and(is_keyword) {
+            return true;
+        }
+        // `async name(…) { … }` of a class or an object.
+        let before = code.text.get(..function.span.start).unwrap_or_default().trim_end();
+        let named = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '#');
+        let start = before.trim_end_matches(named).trim_end();
+        own.starts_with('(') && (start.ends_with("async") || before.ends_with("async"))
     }
 
     /// Whether anything called the function.

@@ -193,7 +193,9 @@ impl<H: Host> Eval<'_, H> {
                 if open { Value::Unknown } else { total }
             }
             "push" | "unshift" => {
-                let new = args.iter().map(|it| it.value.clone());
+                // What an undecided branch adds may be missing.
+                let sure = self.branch.len() <= array.depth.get();
+                let new = args.iter().map(|it| if sure { it.value.clone() } else { it.value.clone().or_nothing() });
                 let mut items = array.items.borrow_mut();
                 if name == "push" {
                     items.extend(new);

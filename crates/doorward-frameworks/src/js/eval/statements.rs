@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::expressions::assumed;
-use super::{Eval, Flow, Host};
-use crate::js::ir::{ExprKind, Pattern, Span, Stmt, StmtKind};
+use super::{Assigned, Eval, Flow, Host};
+use crate::js::ir::{Expr, ExprKind, Key, Pattern, Span, Stmt, StmtKind};
 use crate::js::value::{Object, Scope, Slot, Value};
 
 impl<H: Host> Eval<'_, H> {
@@ -130,12 +131,10 @@ impl<H: Host> Eval<'_, H> {
                     Some(true) => return self.statement(yes, scope),
                     Some(false) => return no.as_ref().map_or(Flow::Next, |no| self.statement(no, scope)),
                     None => {
-                        let one = self.in_branch(|it| it.statement(yes, scope));
-                        let two = match no {
-                            Some(no) => self.in_branch(|it| it.statement(no, scope)),
-                            None => Flow::Next,
+                        return match no {
+                            Some(no) => self.both(yes, no, scope),
+                            None => either(self.in_branch(|it| it.statement(yes, scope)), Flow::Next),
                         };
-                        return either(one, two);
                     }
                 }
             }
@@ -171,7 +170,12 @@ impl<H: Host> Eval<'_, H> {
             }
             StmtKind::Try(block, handler, finalizer) => {
                 self.trying += usize::from(handler.is_some());
-                let flow = self.inner(block, scope);
+                // What stands behind something that fails does not run, unless the program ends with it.
+                let goes_on = handler.as_ref().is_some_and(|(_, body)| !ends_the_program(body));
+                let flow = match goes_on {
+                    true => self.in_branch(|it| it.inner(block, scope)),
+                    false => self.inner(block, scope),
+                };
                 self.trying -= usize::from(handler.is_some());
                 if let Some((pattern, body)) = handler {
                     let scope = self.child(scope);
@@ -190,16 +194,47 @@ impl<H: Host> Eval<'_, H> {
             StmtKind::Switch(value, cases) => {
                 self.expr(value, scope);
                 let scope = self.child(scope);
+                let mut leaves = cases.iter().any(|(test, _)| test.is_none());
                 for (test, body) in cases {
                     if let Some(test) = test {
                         self.expr(test, &scope);
                     }
-                    self.in_branch(|it| it.block(body, &scope));
+                    let flow = self.in_branch(|it| it.block(body, &scope));
+                    leaves &= flow == Flow::Return || (flow == Flow::Next && body.is_empty());
+                }
+                if leaves {
+                    return Flow::Return;
                 }
             }
             StmtKind::Jump => return Flow::Jump,
         }
         Flow::Next
+    }
+
+    /// Both sides of an undecided `if`. What each of them assigns holds nothing else afterwards.
+    fn both(&mut self, yes: &Stmt, no: &Stmt, scope: &Rc<Scope>) -> Flow {
+        let start = self.assigned.len();
+        self.forks += 1;
+        let one = self.in_branch(|it| it.statement(yes, scope));
+        let middle = self.assigned.len();
+        let two = self.in_branch(|it| it.statement(no, scope));
+        self.forks -= 1;
+        let inside = self.branch.len() + 1;
+        let mut second = self.assigned.split_off(middle);
+        let mut first = self.assigned.split_off(start);
+        first.retain(|it| it.depth == inside);
+        second.retain(|it| it.depth == inside);
+        for one in first {
+            let same = |it: &&Assigned| Rc::ptr_eq(&it.scope, &one.scope) && it.name == one.name;
+            let Some(two) = second.iter().rfind(same) else { continue };
+            let value = one.value.or(two.value.clone());
+            let undecided = self.branch.len() > one.scope.depth;
+            one.scope.declare(&one.name, if undecided { one.old.clone().or(value.clone()) } else { value.clone() });
+            if undecided && self.forks > 0 {
+                self.assigned.push(Assigned { depth: self.branch.len(), value, ..one });
+            }
+        }
+        either(one, two)
     }
 
     /// A loop over `iterable`: once per item where they are known, once for all where they are not.
@@ -309,7 +344,13 @@ impl<H: Host> Eval<'_, H> {
             let old = scope.vars.borrow().get(name).cloned();
             if let Some(old) = old {
                 let value = match old {
-                    Slot::Value(old) if self.branch.len() > scope.depth => old.or(value),
+                    Slot::Value(old) if self.branch.len() > scope.depth => {
+                        if self.forks > 0 {
+                            let (scope, name, depth) = (Rc::clone(&scope), Arc::from(name), self.branch.len());
+                            self.assigned.push(Assigned { depth, scope, name, old: old.clone(), value: value.clone() });
+                        }
+                        old.or(value)
+                    }
                     _ => value,
                 };
                 scope.declare(name, value);
@@ -335,6 +376,12 @@ impl<H: Host> Eval<'_, H> {
                     {
                         object.set(name, old.or(value.clone()))
                     }
+                    // A guard that an undecided branch puts there may be missing, or be another.
+                    old if self.branch.len() > object.depth.get() => {
+                        let old = old.unwrap_or(Value::Undefined);
+                        let either = old.each().iter().chain(&value.each()).any(|it| it.may_guard(0));
+                        object.set(name, if either { old.or(value.clone()) } else { value.clone() });
+                    }
                     _ => object.set(name, value.clone()),
                 },
                 Value::Function(closure) => closure.props.set(name, value.clone()),
@@ -351,6 +398,20 @@ impl<H: Host> Eval<'_, H> {
         let module = self.program.module(self.module());
         module.text.get(span.range()).unwrap_or_default().to_owned()
     }
+}
+
+/// Whether what handles an error ends the program, or fails itself.
+fn ends_the_program(handler: &[Stmt]) -> bool {
+    let is_exit = |expr: &Expr| match &expr.kind {
+        ExprKind::Call(callee, _) => matches!(&callee.kind, ExprKind::Member(object, Key::Name(name))
+            if matches!(&**name, "exit" | "abort") && matches!(&object.kind, ExprKind::Name(it) if &**it == "process")),
+        _ => false,
+    };
+    handler.iter().any(|it| match &it.kind {
+        StmtKind::Throw(_) => true,
+        StmtKind::Expr(expr) => is_exit(expr),
+        _ => false,
+    })
 }
 
 pub(super) fn function_scope(scope: &Rc<Scope>) -> Rc<Scope> {

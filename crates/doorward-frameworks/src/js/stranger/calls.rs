@@ -30,6 +30,16 @@ impl<H: Host> Run<'_, '_, H> {
                             None => Ok(Seen::Nothing),
                         };
                     }
+                    Ok(Seen::Rejected(thrown)) if catches => {
+                        let args = self.items(items, env)?;
+                        return match args.first() {
+                            Some(callback) => {
+                                let handled = self.call(&callback.clone(), None, vec![(*thrown).clone()], "", place);
+                                promised(handled)
+                            }
+                            None => Ok(Seen::Nothing),
+                        };
+                    }
                     other => other?,
                 };
                 let name = self.key(key, env)?;
@@ -82,6 +92,10 @@ impl<H: Host> Run<'_, '_, H> {
             Seen::Function(code) => self.enter(&Rc::clone(code), this, args, name, place),
             Seen::Next(at) => match args.into_iter().next() {
                 None | Some(Seen::Nothing) => self.link(*at),
+                // `next(error)` where there may be none.
+                Some(error @ Seen::Unknown(..)) if self.question.style.is_guard() => {
+                    if self.truth(&error) { Err(Stop::Throw(error)) } else { self.link(*at) }
+                }
                 Some(error) => Err(Stop::Throw(error)),
             },
             Seen::Outside(Value::External(external)) => self.external(&Rc::clone(external), args, place),
@@ -102,6 +116,7 @@ impl<H: Host> Run<'_, '_, H> {
                 if sounds_like_auth(name) {
                     self.doubt(format!("{name}()"), place);
                 }
+                self.unread_code(name, None, place);
                 self.foreign(args, other.taint(0), place)
             }
         }
@@ -144,13 +159,23 @@ impl<H: Host> Run<'_, '_, H> {
         };
         self.module = outer;
         self.calls.pop();
-        value
+        if self.question.style.is_guard() && self.eval.is_async(code.module, &code.function) { promised(value) } else { value }
     }
 
     /// A call of code that can't be read: it may run what it is given, and makes something of it.
     pub(super) fn foreign(&mut self, args: Vec<Seen>, receiver: Taint, place: Place) -> Step {
         let taint = args.iter().map(|it| it.taint(0)).max().unwrap_or(Taint::Plain).max(receiver);
-        let taint = if taint == Taint::Credential { Taint::Claim } else { taint };
+        // What comes without credentials tells nothing of who asks.
+        let given = |it: &Seen| matches!(it, Seen::Request | Seen::Context | Seen::Headers | Seen::Cookies);
+        let blank = self.question.style.is_guard() && args.iter().any(given);
+        let taint = if taint == Taint::Credential || blank { Taint::Claim } else { taint };
+        // What can't be read may fail where nobody can be told.
+        if self.question.style.is_guard() && taint == Taint::Claim {
+            let id = derived(&("fails", place.module, place.span.start, place.span.end));
+            if !self.choose(id, Taint::Plain) {
+                return Err(self.refuse());
+            }
+        }
         let mut result = None;
         if args.iter().any(|it| matches!(it, Seen::Response)) && self.replies.len() < 20 {
             // Whoever is given the response may answer.
@@ -170,6 +195,11 @@ impl<H: Host> Run<'_, '_, H> {
     fn external(&mut self, external: &Rc<External>, args: Vec<Seen>, place: Place) -> Step {
         let path = external.path();
         let last = path.iter().rev().find(|it| **it != "()").copied().unwrap_or_default();
+        // What decorators attach to a route is asked elsewhere.
+        let of_nest = external.package().is_some_and(|it| it.starts_with("@nestjs/"));
+        if of_nest && matches!(last, "get" | "getAll" | "getAllAndOverride" | "getAllAndMerge") {
+            return Ok(Seen::Nothing);
+        }
         if let Some(value) = self.global(&path, &args, place)? {
             return Ok(value);
         }
@@ -205,7 +235,13 @@ impl<H: Host> Run<'_, '_, H> {
         if sounds_like_auth(last) && given < Taint::Credential {
             self.doubt(format!("{last}()"), place);
         }
+        self.unread_code(last, external.package(), place);
         self.foreign(args, Taint::Plain, place)
+    }
+
+    fn unread_code(&mut self, name: &str, package: Option<&str>, place: Place) {
+        let name = if name.is_empty() { "the handler".to_owned() } else { format!("{name}()") };
+        self.unread = Some(super::Source { name, package: package.map(str::to_owned), place });
     }
 
     /// What `createRouteMatcher([…])` says of the path.
@@ -312,7 +348,7 @@ impl<H: Host> Run<'_, '_, H> {
                 "cookies" => Seen::Cookies,
                 _ => Seen::Headers,
             },
-            Fact::Session => Seen::Record(Rc::new(Record { open: Some(Taint::Claim), ..Record::default() })),
+            Fact::Session => Seen::Record(Rc::default()),
         })
     }
 
@@ -406,7 +442,12 @@ impl<H: Host> Run<'_, '_, H> {
                     Ok(args.into_iter().next().unwrap_or(Seen::Nothing))
                 }
                 "Request" | "NextRequest" => Ok(Seen::Request),
-                "Promise" => Ok(self.unknown(Taint::Plain)),
+                "Promise" => {
+                    if self.question.style.is_guard() {
+                        self.doubt("Promise".to_owned(), self.statement);
+                    }
+                    Ok(self.unknown(Taint::Plain))
+                }
                 _ => match class {
                     // An object of a package keeps where it is from.
                     Seen::Outside(Value::External(external)) => {
@@ -486,6 +527,16 @@ impl<H: Host> Run<'_, '_, H> {
             }
         }
         Ok(self.unknown(Taint::Plain))
+    }
+}
+
+/// What an asynchronous function gives before anybody waits for it.
+fn promised(value: Step) -> Step {
+    match value {
+        Ok(value @ (Seen::Promise(_) | Seen::Rejected(_))) => Ok(value),
+        Ok(value) => Ok(Seen::Promise(Rc::new(value))),
+        Err(Stop::Throw(thrown)) => Ok(Seen::Rejected(Rc::new(thrown))),
+        limit => limit,
     }
 }
 

@@ -266,7 +266,15 @@ impl<H: Host> Run<'_, '_, H> {
             Seen::Request => {
                 self.request.insert(name.to_owned(), value);
             }
-            Seen::Response if name == "statusCode" => self.status = Some(value),
+            Seen::Response if matches!(name, "statusCode" | "status") => self.status = Some(value),
+            Seen::Context if matches!(name, "status" | "body") => {
+                if name == "status" {
+                    self.status = Some(value);
+                }
+            }
+            Seen::Context => {
+                self.request.insert(name.to_owned(), value);
+            }
             Seen::Unknown(id, _) => {
                 // What was put there is what is found there.
                 let truth = match &value {

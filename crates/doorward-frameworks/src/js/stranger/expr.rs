@@ -131,6 +131,7 @@ impl<H: Host> Run<'_, '_, H> {
             }
             ExprKind::Await(inner) => match self.expr(inner, env)? {
                 Seen::Promise(inner) => (*inner).clone(),
+                Seen::Rejected(thrown) => return Err(Stop::Throw((*thrown).clone())),
                 other => other,
             },
             ExprKind::Other(parts) => self.operator(expr.span, parts, env)?,
@@ -154,7 +155,10 @@ impl<H: Host> Run<'_, '_, H> {
                     Seen::Num(_) => Seen::str("number"),
                     Seen::Function(_) => Seen::str("function"),
                     Seen::Unknown(id, taint) if taint != Taint::Claim => Seen::Unknown(derived(&(id, "typeof")), taint),
-                    Seen::Unknown(..) => Seen::str("undefined"),
+                    Seen::Unknown(..) => {
+                        self.guess();
+                        Seen::str("undefined")
+                    }
                     _ => Seen::str("object"),
                 })
             }
@@ -355,12 +359,17 @@ impl<H: Host> Run<'_, '_, H> {
             Seen::Bool(it) => *it,
             Seen::Num(it) => *it != 0.0,
             Seen::Str(it) => !it.is_empty(),
-            Seen::Unknown(_, Taint::Claim) => false,
-            Seen::Promise(_) => {
+            Seen::Unknown(_, Taint::Claim) => {
+                self.guess();
+                false
+            }
+            Seen::Promise(_) | Seen::Rejected(_) => {
                 let place = self.statement;
                 self.notice(Notice::NotAwaited(place));
                 true
             }
+            // What is compared with something that is not there.
+            Seen::Unknown(id, Taint::Credential) if self.question.style.is_guard() => self.choose(*id, Taint::Plain),
             Seen::Unknown(id, taint) => self.choose(*id, *taint),
             Seen::Outside(Value::External(external)) => match env_name(external) {
                 Some("NODE_ENV") => true,
@@ -382,6 +391,9 @@ impl<H: Host> Run<'_, '_, H> {
 
     /// Whether both are the same.
     pub(super) fn same(&mut self, left: &Seen, right: &Seen) -> bool {
+        if [left, right].iter().any(|it| matches!(it, Seen::Unknown(_, Taint::Claim))) {
+            self.guess();
+        }
         match (left, right) {
             (Seen::Nothing, Seen::Nothing) => true,
             (Seen::Bool(one), Seen::Bool(two)) => one == two,
@@ -484,9 +496,13 @@ impl<H: Host> Run<'_, '_, H> {
 
     pub(super) fn member(&mut self, object: &Seen, name: &str) -> Step {
         Ok(match object {
-            Seen::Nothing | Seen::Promise(_) => Seen::Nothing,
+            Seen::Nothing | Seen::Promise(_) | Seen::Rejected(_) => Seen::Nothing,
             Seen::Unknown(_, Taint::Claim) if matches!(name, "error" | "err" | "errors" | "isError" | "expired") => {
+                self.guess();
                 Seen::Bool(true)
+            }
+            Seen::Unknown(id, Taint::Input) if self.question.style.is_guard() && names_credential(name) => {
+                Seen::Unknown(derived(&(*id, name)), Taint::Claim)
             }
             Seen::Unknown(id, taint) => Seen::Unknown(derived(&(*id, name)), *taint),
             Seen::Record(record) => {
@@ -509,10 +525,11 @@ impl<H: Host> Run<'_, '_, H> {
             #[expect(clippy::cast_precision_loss, reason = "texts in source code are short")]
             Seen::Str(text) if name == "length" => Seen::Num(text.len() as f64),
             Seen::Request => self.of_request(name),
+            Seen::Context => self.of_context(name),
             Seen::Headers => self.header(name),
             Seen::Cookies => {
                 self.consult("cookies".to_owned(), None, self.question.place);
-                Seen::Unknown(derived(&("cookie", name)), Taint::Credential)
+                Seen::Unknown(derived(&("cookie", name)), self.proof())
             }
             Seen::Url => match name {
                 "pathname" => Seen::Path,
@@ -533,6 +550,10 @@ impl<H: Host> Run<'_, '_, H> {
                 Seen::of(&value, &(from, name))
             }
             Seen::Path | Seen::Str(_) | Seen::Bool(_) | Seen::Num(_) => self.unknown(object.taint(0)),
+            // `res.locals.user`.
+            Seen::Response if name == "locals" && self.question.style.is_guard() => {
+                Seen::Unknown(derived(&"locals"), Taint::Claim)
+            }
             Seen::Function(_) | Seen::Reply(_) | Seen::Response | Seen::Next(_) => self.unknown(Taint::Plain),
         })
     }
@@ -552,6 +573,7 @@ impl<H: Host> Run<'_, '_, H> {
                     None => Seen::Unknown(derived(&"method"), Taint::Input),
                 }
             }
+            _ if self.question.style.is_guard() => self.of_guarded(name),
             // What libraries for sign-in put there.
             "auth" | "user" | "session" => {
                 let place = self.question.place;
@@ -562,13 +584,44 @@ impl<H: Host> Run<'_, '_, H> {
         }
     }
 
+    /// Something of a request that comes without credentials. What middleware may have put there is missing.
+    fn of_guarded(&mut self, name: &str) -> Seen {
+        match name {
+            "path" | "url" | "originalUrl" | "baseUrl" | "route" | "hostname" | "host" | "protocol" | "secure" | "ip"
+            | "ips" | "socket" | "connection" | "routeOptions" | "routerPath" => {
+                self.reads_path = true;
+                Seen::Unknown(derived(&("request", name)), Taint::Plain)
+            }
+            "body" | "query" | "params" | "file" | "files" | "raw" | "app" | "log" => {
+                Seen::Unknown(derived(&("request", name)), Taint::Input)
+            }
+            "signedCookies" => Seen::Cookies,
+            "header" => Seen::Headers,
+            _ => Seen::Unknown(derived(&("request", name)), Taint::Claim),
+        }
+    }
+
+    /// Something of a context that comes without credentials.
+    fn of_context(&mut self, name: &str) -> Seen {
+        match name {
+            "req" | "request" => Seen::Request,
+            "res" | "response" => Seen::Response,
+            "env" => Seen::Unknown(derived(&"env"), Taint::Env),
+            _ => self.of_request(name),
+        }
+    }
+
+    /// Where a header or a cookie that tells who asks comes from; guards are asked by somebody who has none.
+    pub(super) fn proof(&self) -> Taint {
+        if self.question.style.is_guard() { Taint::Claim } else { Taint::Credential }
+    }
+
     /// The header of this name.
     pub(super) fn header(&mut self, name: &str) -> Seen {
         let lower = name.to_ascii_lowercase();
-        let words = ["auth", "token", "key", "secret", "cookie", "session", "signature", "credential", "bearer", "jwt"];
-        if words.iter().any(|it| lower.contains(it)) {
+        if names_credential(&lower) {
             self.consult(format!("{lower} header"), None, self.question.place);
-            return Seen::Unknown(derived(&("header", &lower)), Taint::Credential);
+            return Seen::Unknown(derived(&("header", &lower)), self.proof());
         }
         Seen::Unknown(derived(&("header", &lower)), Taint::Input)
     }
@@ -618,6 +671,14 @@ impl<H: Host> Run<'_, '_, H> {
         self.refused = true;
         Stop::Throw(Seen::Record(Rc::new(Record { open: Some(Taint::Plain), refusal: true, ..Record::default() })))
     }
+}
+
+/// Whether what has this name is sent as proof of who asks.
+fn names_credential(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    ["auth", "token", "key", "secret", "cookie", "session", "signature", "credential", "bearer", "jwt"]
+        .iter()
+        .any(|it| lower.contains(it))
 }
 
 /// Whether the text of an error says that somebody is not let in.

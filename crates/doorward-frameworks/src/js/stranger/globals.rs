@@ -42,7 +42,11 @@ impl<H: Host> Run<'_, '_, H> {
             ["Promise", "reject"] => return Err(Stop::Throw(first())),
             ["Promise", "all" | "race" | "any"] => match first() {
                 Seen::List(items) => {
-                    let items = items.borrow().clone().into_iter().map(|it| match it {
+                    let items = items.borrow().clone();
+                    if let Some(failed) = items.iter().find(|it| matches!(it, Seen::Rejected(_))) {
+                        return Ok(Some(failed.clone()));
+                    }
+                    let items = items.into_iter().map(|it| match it {
                         Seen::Promise(inner) => (*inner).clone(),
                         other => other,
                     });
@@ -78,9 +82,13 @@ impl<H: Host> Run<'_, '_, H> {
     pub(super) fn call_method(&mut self, object: &Seen, name: &str, args: Vec<Seen>, place: Place) -> Step {
         match name {
             "then" if !matches!(object, Seen::Record(_)) => {
-                let value = match object {
-                    Seen::Promise(inner) => (**inner).clone(),
-                    other => other.clone(),
+                let value = match (object, args.get(1)) {
+                    (Seen::Promise(inner), _) => (**inner).clone(),
+                    (Seen::Rejected(thrown), Some(callback)) => {
+                        return self.call(&callback.clone(), None, vec![(**thrown).clone()], "", place);
+                    }
+                    (Seen::Rejected(_), None) => return Ok(object.clone()),
+                    (other, _) => other.clone(),
                 };
                 return match args.first() {
                     Some(callback @ Seen::Function(_)) => self.call(&callback.clone(), None, vec![value], "", place),
@@ -97,7 +105,7 @@ impl<H: Host> Run<'_, '_, H> {
                     let header = header.to_string();
                     self.header(&header)
                 }
-                ("get" | "has", _) => self.unknown(Taint::Credential),
+                ("get" | "has", _) => self.unknown(self.proof()),
                 _ => self.unknown(Taint::Input),
             }),
             Seen::Cookies => match name {
@@ -108,9 +116,10 @@ impl<H: Host> Run<'_, '_, H> {
                         Some(Seen::Str(text)) => derived(&("cookie", &**text)),
                         _ => derived(&("cookies", name)),
                     };
-                    Ok(Seen::Unknown(id, Taint::Credential))
+                    Ok(Seen::Unknown(id, self.proof()))
                 }
             },
+            Seen::Context => self.context_method(name, args, place),
             Seen::Response => Ok(self.respond(name, &args)),
             Seen::Path => Ok(self.path_method(name, &args)),
             Seen::Str(text) => Ok(self.text_method(&Rc::from(&**text), name, &args)),
@@ -179,11 +188,65 @@ impl<H: Host> Run<'_, '_, H> {
                 let header = header.to_string();
                 self.header(&header)
             }
+            ("getRequest" | "getContext" | "switchToHttp", _) => Seen::Request,
+            ("raw", _) => Seen::Request,
+            _ if self.question.style.is_guard() && !matches!(name, "isAuthenticated" | "isUnauthenticated") => {
+                return match name {
+                    "query" | "queries" | "param" | "json" | "text" | "parseBody" | "formData" | "is" | "accepts" => {
+                        Ok(self.unknown(Taint::Input))
+                    }
+                    // `c.req.header()`, `req.jwtVerify()`, `req.auth()`.
+                    _ => Ok(self.unknown(Taint::Claim)),
+                };
+            }
+            ("isUnauthenticated", _) => {
+                self.consult("isUnauthenticated()".to_owned(), None, place);
+                Seen::Bool(true)
+            }
             ("isAuthenticated", _) => {
                 self.consult("isAuthenticated()".to_owned(), None, place);
                 Seen::Bool(false)
             }
             _ => self.unknown(Taint::Input),
+        })
+    }
+
+    /// A method of a context, of Koa, Hono or Nest.
+    fn context_method(&mut self, name: &str, args: Vec<Seen>, place: Place) -> Step {
+        if let Some(own @ Seen::Function(_)) = self.request.get(name).cloned() {
+            return self.call(&own, Some(Seen::Context), args, name, place);
+        }
+        let status = |at: usize| args.get(at).map_or(Reply::Status(200.0), status_reply);
+        Ok(match (name, args.first()) {
+            ("switchToHttp" | "getArgByIndex", _) => Seen::Context,
+            ("getRequest", _) => Seen::Request,
+            ("getResponse", _) => Seen::Response,
+            ("throw", _) => return Err(self.refuse()),
+            ("assert", Some(value)) => {
+                let value = value.clone();
+                if !self.truth(&value) {
+                    return Err(self.refuse());
+                }
+                Seen::Nothing
+            }
+            ("json" | "text" | "html" | "body" | "newResponse", _) => Seen::Reply(status(1)),
+            ("notFound", _) => Seen::Reply(Reply::Status(404.0)),
+            ("redirect", _) => Seen::Reply(Reply::Redirect),
+            ("set" | "header" | "setCookie" | "status" | "render" | "append", _) => {
+                if name == "status" {
+                    self.status = args.first().cloned();
+                } else if let ("set", Some(Seen::Str(key)), Some(value)) = (name, args.first(), args.get(1)) {
+                    self.request.insert(key.to_string(), value.clone());
+                }
+                Seen::Nothing
+            }
+            ("get", Some(Seen::Str(key))) => match self.request.get(&**key) {
+                Some(value) => value.clone(),
+                None => self.unknown(Taint::Claim),
+            },
+            ("isAuthenticated", _) => Seen::Bool(false),
+            ("isUnauthenticated", _) => Seen::Bool(true),
+            _ => self.unknown(Taint::Claim),
         })
     }
 

@@ -48,6 +48,19 @@ pub(crate) enum Style {
     Passes,
     /// `(req, res, next) => void`.
     Responds,
+    /// `(req, res, next) => void`, asked as middleware: does it pass on somebody who has nothing to show?
+    Guards,
+    /// The same, for `(context, next) => void`.
+    GuardsContext,
+    /// The same, for `(context) => boolean`.
+    Decides,
+}
+
+impl Style {
+    /// Whoever asks sends no credentials at all, and what counts is whether they get past.
+    fn is_guard(self) -> bool {
+        matches!(self, Self::Guards | Self::GuardsContext | Self::Decides)
+    }
 }
 
 /// Something that looks at who asks.
@@ -104,6 +117,10 @@ pub(crate) struct Answer {
     pub(crate) reads_path: bool,
     /// Nothing but "this method is not allowed" was answered.
     pub(crate) not_allowed: bool,
+    /// Some way leads through for sure.
+    pub(crate) served: bool,
+    /// Something refuses, and passes on all the same.
+    pub(crate) leaks: bool,
 }
 
 /// How one way ends.
@@ -113,6 +130,8 @@ enum End {
     /// Served, though it was refused on the way, or thanks to the environment.
     Doubtful,
     Refused,
+    /// It was refused, and passed on all the same.
+    Leaks,
     /// An error that has nothing to do with who asks.
     Failed,
     NotAllowed,
@@ -138,7 +157,7 @@ type Step<T = Seen> = Result<T, Stop>;
 /// One way through.
 struct Run<'a, 'p, H> {
     eval: &'a mut Eval<'p, H>,
-    program: &'p Program,
+    program: &'a Program,
     question: &'a Question,
     choices: Vec<Choice>,
     at: usize,
@@ -151,6 +170,10 @@ struct Run<'a, 'p, H> {
     fresh: u64,
     consulted: Vec<Source>,
     doubts: Vec<Source>,
+    /// Code that can't be read and was given a credential last.
+    unread: Option<Source>,
+    /// Such code, where it was taken to find nobody although nothing was there to look for.
+    guessed: Option<Source>,
     notices: Vec<Notice>,
     replies: Vec<Reply>,
     /// A refusal was thrown.
@@ -168,7 +191,7 @@ struct Run<'a, 'p, H> {
 }
 
 /// Asks the question.
-pub(crate) fn ask<'p, H: Host>(eval: &mut Eval<'p, H>, program: &'p Program, question: &Question) -> Answer {
+pub(crate) fn ask<H: Host>(eval: &mut Eval<'_, H>, program: &Program, question: &Question) -> Answer {
     let mut answer = Answer {
         fate: Fate::Nothing,
         by: None,
@@ -176,6 +199,8 @@ pub(crate) fn ask<'p, H: Host>(eval: &mut Eval<'p, H>, program: &'p Program, que
         reads_method: false,
         reads_path: false,
         not_allowed: false,
+        served: false,
+        leaks: false,
     };
     let mut choices: Vec<Choice> = Vec::new();
     let (mut paths, mut steps) = (0, 0);
@@ -205,6 +230,11 @@ pub(crate) fn ask<'p, H: Host>(eval: &mut Eval<'p, H>, program: &'p Program, que
                 switched |= run.doubts.is_empty() && !run.refused;
                 doubt = doubt.or_else(|| run.doubts.last().cloned());
             }
+            End::Refused if run.guessed.is_some() => {
+                refused = true;
+                doubtful = true;
+                doubt = doubt.or_else(|| run.guessed.clone());
+            }
             End::Refused => {
                 refused = true;
                 hesitates |= by_data;
@@ -213,6 +243,10 @@ pub(crate) fn ask<'p, H: Host>(eval: &mut Eval<'p, H>, program: &'p Program, que
                 }
             }
             End::Lost => lost = true,
+            End::Leaks => {
+                doubtful = true;
+                answer.leaks = true;
+            }
             End::NotAllowed => only_not_allowed = true,
             End::Failed => {}
         }
@@ -233,7 +267,10 @@ pub(crate) fn ask<'p, H: Host>(eval: &mut Eval<'p, H>, program: &'p Program, que
             break;
         }
     }
+    // What the environment decides makes no difference where nobody is refused.
+    served |= question.style.is_guard() && switched && !refused && doubt.is_none() && !lost;
     answer.not_allowed = only_not_allowed && !others;
+    answer.served = served;
     answer.fate = match (served, doubtful || lost, refused) {
         (true, _, true) if hesitates => Fate::Unsure,
         (true, ..) => Fate::Served,
@@ -251,7 +288,7 @@ pub(crate) fn ask<'p, H: Host>(eval: &mut Eval<'p, H>, program: &'p Program, que
 }
 
 impl<'a, 'p, H: Host> Run<'a, 'p, H> {
-    fn new(eval: &'a mut Eval<'p, H>, program: &'p Program, question: &'a Question, choices: Vec<Choice>) -> Self {
+    fn new(eval: &'a mut Eval<'p, H>, program: &'a Program, question: &'a Question, choices: Vec<Choice>) -> Self {
         Self {
             eval,
             program,
@@ -266,6 +303,8 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
             fresh: 0,
             consulted: Vec::new(),
             doubts: Vec::new(),
+            unread: None,
+            guessed: None,
             notices: Vec::new(),
             replies: Vec::new(),
             refused: false,
@@ -284,6 +323,9 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
         let looked = !self.consulted.is_empty();
         let env = self.choices.get(..self.at).unwrap_or_default().iter().any(|it| it.taint == Taint::Env);
         let served = if (self.refused && self.excused) || env { End::Doubtful } else { End::Served };
+        if self.question.style.is_guard() {
+            return self.end_of_guard(result, served);
+        }
         if self.question.style == Style::Responds && !matches!(result, Err(Stop::Limit)) {
             let ends: Vec<End> = self.replies.clone().into_iter().map(|it| self.end_of(it, served)).collect();
             let worst = [End::Served, End::Doubtful, End::Refused, End::Failed, End::NotAllowed];
@@ -323,6 +365,21 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
         }
     }
 
+    /// Whether a guard passed the request on.
+    fn end_of_guard(&self, result: Step, served: End) -> End {
+        let is_error = |it: &Reply| matches!(it, Reply::Status(status) if *status >= 400.0);
+        let failed = self.replies.iter().any(is_error)
+            || matches!(&self.status, Some(Seen::Num(status)) if *status >= 400.0)
+            || matches!(&result, Err(Stop::Throw(_)) | Ok(Seen::Rejected(_)))
+            || matches!(&result, Ok(Seen::Reply(it)) if is_error(it))
+            || matches!(&result, Ok(Seen::Promise(it)) if matches!(&**it, Seen::Reply(it) if is_error(it)));
+        match result {
+            Err(Stop::Limit) => End::Lost,
+            _ if self.replies.contains(&Reply::Pass) => if failed { End::Leaks } else { served },
+            _ => End::Refused,
+        }
+    }
+
     fn end_of(&self, reply: Reply, served: End) -> End {
         let excused = self.refused && self.excused;
         let looked = !self.consulted.is_empty() || self.refused;
@@ -354,11 +411,17 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
     /// Runs handler `at` of the chain.
     fn link(&mut self, at: usize) -> Step {
         let Some(value) = self.question.chain.get(at).cloned() else {
+            if self.question.style.is_guard() {
+                if self.replies.len() < 20 {
+                    self.replies.push(Reply::Pass);
+                }
+                return Ok(Seen::Nothing);
+            }
             return Ok(if self.question.style == Style::Passes { Seen::Reply(Reply::Pass) } else { Seen::Nothing });
         };
         let handler = Seen::of(&value, &("handler", at));
         let second = match self.question.style {
-            Style::Responds => Seen::Response,
+            Style::Responds | Style::Guards => Seen::Response,
             _ => {
                 let params = Seen::Promise(Rc::new(Seen::Unknown(self.fresh(), Taint::Input)));
                 Seen::Record(Rc::new(Record {
@@ -368,8 +431,20 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
                 }))
             }
         };
-        let args = vec![Seen::Request, second, Seen::Next(at + 1)];
         let place = self.question.place;
+        let args = match self.question.style {
+            Style::GuardsContext | Style::Decides => vec![Seen::Context, Seen::Next(at + 1)],
+            _ => vec![Seen::Request, second, Seen::Next(at + 1)],
+        };
+        if self.question.style == Style::Decides {
+            let decision = self.call(&handler, None, args, "", place)?;
+            let decision = match decision {
+                Seen::Promise(inner) => (*inner).clone(),
+                Seen::Rejected(_) => Seen::Nothing,
+                other => other,
+            };
+            return if self.truth(&decision) { self.link(at + 1) } else { Ok(Seen::Nothing) };
+        }
         if matches!(handler, Seen::Unknown(..)) {
             self.doubt(format!("handler {}", at + 1), place);
             return Ok(Seen::Reply(Reply::Some));
@@ -413,6 +488,18 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
         };
         if self.consulted.len() < 50 {
             self.consulted.push(source);
+        }
+    }
+
+    /// Code that can't be read is taken to find nobody. What it makes of a credential that is not there is its own
+    /// business: some look for nothing, and find somebody.
+    fn guess(&mut self) {
+        let made = self.choices.get(..self.at).unwrap_or_default();
+        let is_there = made.iter().any(|it| it.taint == Taint::Credential && it.value);
+        if !is_there && !self.question.style.is_guard() && self.guessed.is_none() {
+            let place = self.statement;
+            let unnamed = || Source { name: "the handler".to_owned(), package: None, place };
+            self.guessed = Some(self.unread.clone().or_else(|| self.reason()).unwrap_or_else(unnamed));
         }
     }
 

@@ -42,7 +42,11 @@ pub(crate) enum Seen {
     Outside(Value),
     Reply(Reply),
     Promise(Rc<Seen>),
+    /// A promise that fails with this.
+    Rejected(Rc<Seen>),
     Request,
+    /// What some frameworks give their handlers: the request and the response in one.
+    Context,
     Headers,
     Cookies,
     Url,
@@ -168,7 +172,7 @@ impl Seen {
             Self::Unknown(_, taint) => *taint,
             Self::Outside(Value::External(it)) if env_name(it).is_some() => Taint::Env,
             Self::Cookies => Taint::Credential,
-            Self::Request | Self::Headers | Self::Url | Self::Path => Taint::Input,
+            Self::Request | Self::Context | Self::Headers | Self::Url | Self::Path => Taint::Input,
             Self::Promise(inner) => inner.taint(depth),
             Self::List(items) if depth < 6 => {
                 items.borrow().iter().take(50).map(|it| it.taint(depth + 1)).max().unwrap_or(Taint::Plain)

@@ -239,7 +239,10 @@ impl<'p> Fastify<'p> {
 
     fn shorthand(&mut self, instance: usize, methods: Methods, args: &[Arg], site: &Site) {
         let Some((url, rest)) = args.split_first() else { return };
-        let is_options = |it: &Arg| matches!(it.value, Value::Object(_));
+        let is_options = |it: &Arg| match &it.value {
+            Value::OneOf(all) => all.iter().all(|it| matches!(it, Value::Object(_) | Value::Undefined)),
+            value => matches!(value, Value::Object(_)),
+        };
         let (options, handler) = match rest {
             [] => return,
             [only] if is_options(only) => (Some(only), None),
@@ -352,10 +355,7 @@ impl<'p> Fastify<'p> {
 
 /// An object, also one that is only one of several possibilities.
 pub(super) fn as_object(value: &Value) -> Option<Rc<Object>> {
-    value.each().into_iter().find_map(|it| match it {
-        Value::Object(object) => Some(object),
-        _ => None,
-    })
+    value.as_object()
 }
 
 fn methods_of(value: Option<&Value>) -> Methods {

@@ -259,6 +259,7 @@ impl Walk<'_, '_> {
 
     fn statement_inside(&mut self, statement: &Stmt) {
         match &statement.kind {
+            StmtKind::Expr(expr) if matches!(expr.kind, ExprKind::Call(..)) => self.left_alone(expr),
             StmtKind::Expr(expr) => {
                 self.expr(expr);
             }

@@ -146,7 +146,10 @@ impl Walk<'_, '_> {
                 }
             }
             ExprKind::Await(inner) => {
-                let value = self.expr(inner);
+                let value = match self.expr(inner) {
+                    Known::Promise(inner) => (*inner).clone(),
+                    value => value,
+                };
                 if matches!(value, Known::Reply) {
                     // It goes on when everything was sent.
                     self.live.iter_mut().for_each(|it| it.place = None);
@@ -409,7 +412,10 @@ impl Walk<'_, '_> {
     fn promise(&mut self, object: &Expr, name: &str, items: &[Item]) -> Known {
         let outer = std::mem::take(&mut self.frame.thrown);
         let outer_auth = std::mem::take(&mut self.frame.thrown_auth);
-        let value = self.expr(object);
+        let value = match self.expr(object) {
+            Known::Promise(inner) => (*inner).clone(),
+            value => value,
+        };
         let failed = std::mem::replace(&mut self.frame.thrown, outer);
         let auth = std::mem::replace(&mut self.frame.thrown_auth, outer_auth);
         let callbacks: Vec<Known> = items.iter().map(|it| self.expr(&it.value)).collect();
@@ -436,7 +442,8 @@ impl Walk<'_, '_> {
                 match catch {
                     Known::Done => self.done(Some(&Known::Error { auth })),
                     catch => {
-                        self.callback(catch, &[Known::Error { auth }]);
+                        let handled = self.callback(catch, &[Known::Error { auth }]);
+                        result = if after.is_empty() { handled } else { result.or(handled) };
                     }
                 }
                 self.live = merge(after, std::mem::take(&mut self.live));
@@ -447,7 +454,7 @@ impl Walk<'_, '_> {
                 self.frame.thrown_auth |= auth;
             }
         }
-        result
+        promised(result)
     }
 
     /// Follows a function of the project. `inside`: it sees the names of the one that calls it.
@@ -500,11 +507,34 @@ impl Walk<'_, '_> {
                 self.frame.names.insert(name, Known::Unknown);
             }
         }
-        match frame.value {
+        let value = match frame.value {
             Some(value) if ends_open => value.or(Known::Falsy),
             Some(value) => value,
             None => Known::Falsy,
+        };
+        if self.eval.is_async(frame.closure.module, function) { promised(value) } else { value }
+    }
+
+    /// A call whose promise is left alone: what fails in it, fails unheard.
+    pub(super) fn left_alone(&mut self, call: &Expr) {
+        let thrown = std::mem::take(&mut self.frame.thrown);
+        let auth = self.frame.thrown_auth;
+        let value = self.expr(call);
+        let failed = std::mem::replace(&mut self.frame.thrown, thrown);
+        if matches!(value, Known::Promise(_)) {
+            self.live = merge(std::mem::take(&mut self.live), failed);
+            self.frame.thrown_auth = auth;
+        } else {
+            self.frame.thrown = merge(std::mem::take(&mut self.frame.thrown), failed);
         }
+    }
+}
+
+fn promised(value: Known) -> Known {
+    match value {
+        // Fastify's own reply may be waited for.
+        Known::Promise(_) | Known::Reply => value,
+        value => Known::Promise(Rc::new(value)),
     }
 }
 

@@ -36,6 +36,8 @@ pub(in super::super) enum Known {
     Error {
         auth: bool,
     },
+    /// What nobody has waited for yet.
+    Promise(Rc<Known>),
     /// A function inside of the one that is followed.
     Local(Arc<Function>),
     Of(Value),
