@@ -242,7 +242,6 @@ pub(crate) fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {
         | ("@hono/auth-js", "verifyAuth")
         | ("@hono/oidc-auth", "oidcAuthMiddleware")
         | ("@hono/firebase-auth", "verifyFirebaseAuth" | "verifySessionCookieFirebaseAuth")
-        | ("koa-passport", "authenticate")
         | ("koa-basic-auth", _)
             if called =>
         {
@@ -250,7 +249,7 @@ pub(crate) fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {
         }
         ("hono/jwk", "jwk") if called => verdict.state = unless_set(external, "allow_anon"),
         ("koa-jwt", _) if called => verdict.state = unless_set(external, "passthrough"),
-        ("passport", "authenticate" | "authorize") if called => verdict.state = GuardState::Guarded,
+        ("passport" | "koa-passport", "authenticate" | "authorize") if called => verdict.state = strategies(external),
         ("express-jwt", _) if called => verdict.state = lenient(external, "credentialsRequired"),
         (
             "express-oauth2-jwt-bearer",
@@ -272,6 +271,23 @@ pub(crate) fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {
         _ => {}
     }
     verdict
+}
+
+/// Guarded, unless one of passport's strategies lets everybody pass, or a callback decides.
+fn strategies(external: &External) -> GuardState {
+    let External::Call(_, args, _) = external else { return GuardState::Guarded };
+    let is_anonymous = |it: &Value| it.as_str() == Some("anonymous");
+    let names = args.first().map(|it| it.value.clone()).unwrap_or(Value::Undefined);
+    let anonymous = match &names {
+        Value::Array(array) => array.items.borrow().iter().any(is_anonymous),
+        other => is_anonymous(other),
+    };
+    let decided = args.iter().any(|it| matches!(it.value, Value::Function(_)));
+    match (anonymous, decided) {
+        (true, _) => GuardState::Open,
+        (_, true) => GuardState::Unsure,
+        _ => GuardState::Guarded,
+    }
 }
 
 /// Guarded, unless an option says that callers without credentials may pass.

@@ -42,6 +42,9 @@ impl<H: Host> Run<'_, '_, H> {
                     }
                     other => other?,
                 };
+                if !matches!(key, Key::Name(name) if matches!(&**name, "then" | "catch" | "finally")) {
+                    self.must_be_there(&receiver, object, callee.span)?;
+                }
                 let name = self.key(key, env)?;
                 let args = self.items(items, env)?;
                 match name {
@@ -209,6 +212,22 @@ impl<H: Host> Run<'_, '_, H> {
         }
         if let Some(fact) = facts::of(&package, &path) {
             return self.fact(fact, external, &package, args, last, place);
+        }
+        // `passport.authenticate('jwt', (error, user) => …)(req, res, next)` finds nobody.
+        if matches!(&*package, "passport" | "koa-passport")
+            && let External::Call(callee, given, _) = &**external
+            && callee.path().last() == Some(&"authenticate")
+        {
+            self.consult("authenticate()".to_owned(), Some(&package), place);
+            let callback = given.iter().find_map(|it| match &it.value {
+                Value::Function(closure) => Some(Seen::function(closure)),
+                _ => None,
+            });
+            let nobody = vec![Seen::Nothing, Seen::Bool(false), self.unknown(Taint::Claim)];
+            return match callback {
+                Some(callback) => self.call(&callback, None, nobody, "", place),
+                None => Err(self.refuse()),
+            };
         }
         // What a wrapper of a package gives is run like what it wraps.
         if let External::Call(callee, wrapped, _) = &**external

@@ -50,9 +50,22 @@ impl<H: Host> Run<'_, '_, H> {
                 Seen::Function(Rc::new(Code { function, env, module: self.module, this: None }))
             }
             ExprKind::Class(_) => self.unknown(Taint::Plain),
-            ExprKind::Member(object, key) => {
-                let object = self.expr(object, env)?;
-                match self.key(key, env)? {
+            ExprKind::Member(inner, key) => {
+                let object = self.expr(inner, env)?;
+                self.must_be_there(&object, inner, expr.span)?;
+                let key = match (self.key(key, env)?, key) {
+                    // What a credential that is not there leads to.
+                    (None, Key::Computed(key)) if self.question.style.is_guard() => {
+                        match (self.expr(key, env)?, &object) {
+                            (Seen::Unknown(_, Taint::Claim) | Seen::Nothing, Seen::Outside(_) | Seen::Record(_)) => {
+                                return Ok(Seen::Nothing);
+                            }
+                            _ => None,
+                        }
+                    }
+                    (key, _) => key,
+                };
+                match key {
                     Some(name) => {
                         if matches!(object, Seen::Promise(_)) && !matches!(&*name, "then" | "catch" | "finally") {
                             let place = self.place(expr);
@@ -136,6 +149,24 @@ impl<H: Host> Run<'_, '_, H> {
             },
             ExprKind::Other(parts) => self.operator(expr.span, parts, env)?,
         })
+    }
+
+    /// Asking something of what is not there fails, unless it is asked with `?.`.
+    pub(super) fn must_be_there(&mut self, object: &Seen, expr: &Expr, whole: Span) -> Step<()> {
+        if !self.question.style.is_guard() || self.text(whole).contains("?.") {
+            return Ok(());
+        }
+        let fails = match object {
+            Seen::Nothing => true,
+            // Sessions are there, with nothing in them.
+            Seen::Unknown(..) if matches!(last_name(expr), Some("session" | "error" | "err")) => false,
+            Seen::Unknown(id, Taint::Claim) => {
+                let id = derived(&("is there", *id));
+                !self.choose(id, Taint::Plain)
+            }
+            _ => false,
+        };
+        if fails { Err(Stop::Throw(Seen::Record(Rc::default()))) } else { Ok(()) }
     }
 
     /// Operators that the tree does not keep: `typeof`, `instanceof`, `in`, `<` and so on.
@@ -549,11 +580,10 @@ impl<H: Host> Run<'_, '_, H> {
                 let value = self.eval.member(value, name);
                 Seen::of(&value, &(from, name))
             }
-            Seen::Path | Seen::Str(_) | Seen::Bool(_) | Seen::Num(_) => self.unknown(object.taint(0)),
+            Seen::Bool(_) => Seen::Nothing,
+            Seen::Path | Seen::Str(_) | Seen::Num(_) => self.unknown(object.taint(0)),
             // `res.locals.user`.
-            Seen::Response if name == "locals" && self.question.style.is_guard() => {
-                Seen::Unknown(derived(&"locals"), Taint::Claim)
-            }
+            Seen::Response if name == "locals" && self.question.style.is_guard() => self.of_guarded(name),
             Seen::Function(_) | Seen::Reply(_) | Seen::Response | Seen::Next(_) => self.unknown(Taint::Plain),
         })
     }
@@ -594,6 +624,14 @@ impl<H: Host> Run<'_, '_, H> {
             }
             "body" | "query" | "params" | "file" | "files" | "raw" | "app" | "log" => {
                 Seen::Unknown(derived(&("request", name)), Taint::Input)
+            }
+            "state" | "var" | "locals" | "context" => {
+                if let Some(known) = self.request.get("#holder") {
+                    return known.clone();
+                }
+                let holder = Seen::Record(Rc::new(Record { open: Some(Taint::Claim), ..Record::default() }));
+                self.request.insert("#holder".to_owned(), holder.clone());
+                holder
             }
             "signedCookies" => Seen::Cookies,
             "header" => Seen::Headers,

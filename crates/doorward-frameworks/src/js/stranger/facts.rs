@@ -94,8 +94,6 @@ const FACTS: &[(&str, &[&str], Fact)] = &[
     ("@upstash/qstash", &["verifySignature", "verifySignatureEdge", "verifySignatureAppRouter"], Fact::Refuses),
     ("@upstash/qstash", &["verify"], Fact::No),
     ("crypto", &["timingSafeEqual"], Fact::No),
-    ("bcrypt", &["compare", "compareSync"], Fact::No),
-    ("bcryptjs", &["compare", "compareSync"], Fact::No),
     ("next/navigation", &["redirect", "permanentRedirect", "notFound", "unauthorized", "forbidden"], Fact::Leaves),
     ("next/headers", &["headers", "cookies"], Fact::Reads),
 ];
