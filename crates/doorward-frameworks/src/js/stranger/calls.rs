@@ -213,15 +213,24 @@ impl<H: Host> Run<'_, '_, H> {
         if let Some(fact) = facts::of(&package, &path) {
             return self.fact(fact, external, &package, args, last, place);
         }
+        if matches!(&*package, "passport" | "koa-passport") && path.last() == Some(&"authenticate") {
+            let callback = args.iter().find(|it| matches!(it, Seen::Function(_))).cloned();
+            self.callbacks.extend(callback.map(|it| (place, it)));
+            let made = External::Call(Rc::clone(external), Vec::new(), place);
+            return Ok(Seen::Outside(Value::External(Rc::new(made))));
+        }
         // `passport.authenticate('jwt', (error, user) => …)(req, res, next)` finds nobody.
         if matches!(&*package, "passport" | "koa-passport")
-            && let External::Call(callee, given, _) = &**external
+            && let External::Call(callee, given, made) = &**external
             && callee.path().last() == Some(&"authenticate")
         {
             self.consult("authenticate()".to_owned(), Some(&package), place);
-            let callback = given.iter().find_map(|it| match &it.value {
-                Value::Function(closure) => Some(Seen::function(closure)),
-                _ => None,
+            let kept = self.callbacks.iter().find(|(at, _)| at == made).map(|(_, it)| it.clone());
+            let callback = kept.or_else(|| {
+                given.iter().find_map(|it| match &it.value {
+                    Value::Function(closure) => Some(Seen::function(closure)),
+                    _ => None,
+                })
             });
             let nobody = vec![Seen::Nothing, Seen::Bool(false), self.unknown(Taint::Claim)];
             return match callback {

@@ -174,6 +174,8 @@ struct Run<'a, 'p, H> {
     unread: Option<Source>,
     /// Such code, where it was taken to find nobody although nothing was there to look for.
     guessed: Option<Source>,
+    /// What passport is to call, by where it was given.
+    callbacks: Vec<(Place, Seen)>,
     notices: Vec<Notice>,
     replies: Vec<Reply>,
     /// A refusal was thrown.
@@ -305,6 +307,7 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
             doubts: Vec::new(),
             unread: None,
             guessed: None,
+            callbacks: Vec::new(),
             notices: Vec::new(),
             replies: Vec::new(),
             refused: false,
