@@ -359,7 +359,9 @@ mod tests {
         {
             assert!(kind(name).is_none(), "{name}");
         }
-        for name in ["app.js", "users.routes.ts", "pages/api/users.test.ts", "server.mjs", "test.js", "app.py", "test.py"] {
+        for name in
+            ["app.js", "users.routes.ts", "pages/api/users.test.ts", "server.mjs", "test.js", "app.py", "test.py"]
+        {
             assert!(kind(name).is_some(), "{name}");
         }
     }

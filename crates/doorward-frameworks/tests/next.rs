@@ -1,12 +1,20 @@
 //! Discovery of Next.js projects, on one small project per problem.
 //!
 //! Every folder of `fixtures/next` is a project with an `expected.json`. Set `DOORWARD_BLESS=1` to rewrite those files,
-//! and read the difference.
+//! and read the difference. A second test builds and starts each project with Next.js itself, and compares: every path
+//! and method must be there, no other may be, a stranger must be refused by what is said to be guarded and by nothing
+//! that is said to be open.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails should stop where it fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that fails should stop where it fails"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use doorward::inventory::GuardState;
 use doorward_frameworks::{Analysis, DiscoverOptions, discover};
@@ -89,4 +97,51 @@ fn every_route_has_a_history() {
             }
         }
     }
+}
+
+/// Projects that are also built with the release before; the first one, and one of the workspaces, need it.
+const OF_15: &[&str] = &["old-proxy-name", "workspaces", "methods-of-pages-api"];
+
+/// Next.js itself, asked about every app that `version` is for.
+fn agrees(version: &str, wanted: impl Fn(&str, &str) -> bool) -> usize {
+    let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/next");
+    assert!(
+        oracle.join(version).join("node_modules/next").is_dir(),
+        "the packages to compare with are not installed; run `cargo xtask setup`"
+    );
+    let mut asked = Vec::new();
+    for folder in fixtures() {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        for app in found(&folder).inventory.apps.iter().filter(|it| wanted(&name, &it.root)) {
+            let routes: Vec<Value> = app
+                .routes
+                .iter()
+                .map(|it| json!({ "method": it.method.as_str(), "path": it.path.to_string(), "state": state(it.guard.state) }))
+                .collect();
+            asked.push(json!({ "folder": folder, "root": app.root, "routes": routes }));
+        }
+    }
+    let input = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(input.path(), serde_json::to_string(&asked).unwrap()).unwrap();
+    let output = Command::new("node").arg(oracle.join("compare.mjs")).arg(version).arg(input.path()).output().unwrap();
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    asked.len()
+}
+
+#[test]
+fn next_itself_agrees() {
+    let count = agrees("16", |name, root| name != "old-proxy-name" && root != "apps/admin");
+    assert!(count >= 12, "{count} projects");
+}
+
+#[test]
+fn the_release_of_next_before_agrees() {
+    let count = agrees("15", |name, root| OF_15.contains(&name) && root != "apps/web");
+    assert!(count >= 3, "{count} projects");
 }

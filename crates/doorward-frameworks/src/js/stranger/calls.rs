@@ -97,7 +97,11 @@ impl<H: Host> Run<'_, '_, H> {
                 None | Some(Seen::Nothing) => self.link(*at),
                 // `next(error)` where there may be none.
                 Some(error @ Seen::Unknown(..)) if self.question.style.is_guard() => {
-                    if self.truth(&error) { Err(Stop::Throw(error)) } else { self.link(*at) }
+                    if self.truth(&error) {
+                        Err(Stop::Throw(error))
+                    } else {
+                        self.link(*at)
+                    }
                 }
                 Some(error) => Err(Stop::Throw(error)),
             },
@@ -162,7 +166,11 @@ impl<H: Host> Run<'_, '_, H> {
         };
         self.module = outer;
         self.calls.pop();
-        if self.question.style.is_guard() && self.eval.is_async(code.module, &code.function) { promised(value) } else { value }
+        if self.question.style.is_guard() && self.eval.is_async(code.module, &code.function) {
+            promised(value)
+        } else {
+            value
+        }
     }
 
     /// A call of code that can't be read: it may run what it is given, and makes something of it.

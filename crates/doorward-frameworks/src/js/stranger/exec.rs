@@ -267,11 +267,7 @@ impl<H: Host> Run<'_, '_, H> {
                 self.request.insert(name.to_owned(), value);
             }
             Seen::Response if matches!(name, "statusCode" | "status") => self.status = Some(value),
-            Seen::Context if matches!(name, "status" | "body") => {
-                if name == "status" {
-                    self.status = Some(value);
-                }
-            }
+            Seen::Context if name == "status" => self.status = Some(value),
             Seen::Context => {
                 self.request.insert(name.to_owned(), value);
             }

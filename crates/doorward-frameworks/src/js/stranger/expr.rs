@@ -617,8 +617,8 @@ impl<H: Host> Run<'_, '_, H> {
     /// Something of a request that comes without credentials. What middleware may have put there is missing.
     fn of_guarded(&mut self, name: &str) -> Seen {
         match name {
-            "path" | "url" | "originalUrl" | "baseUrl" | "route" | "hostname" | "host" | "protocol" | "secure" | "ip"
-            | "ips" | "socket" | "connection" | "routeOptions" | "routerPath" => {
+            "path" | "url" | "originalUrl" | "baseUrl" | "route" | "hostname" | "host" | "protocol" | "secure"
+            | "ip" | "ips" | "socket" | "connection" | "routeOptions" | "routerPath" => {
                 self.reads_path = true;
                 Seen::Unknown(derived(&("request", name)), Taint::Plain)
             }

@@ -378,7 +378,13 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
             || matches!(&result, Ok(Seen::Promise(it)) if matches!(&**it, Seen::Reply(it) if is_error(it)));
         match result {
             Err(Stop::Limit) => End::Lost,
-            _ if self.replies.contains(&Reply::Pass) => if failed { End::Leaks } else { served },
+            _ if self.replies.contains(&Reply::Pass) => {
+                if failed {
+                    End::Leaks
+                } else {
+                    served
+                }
+            }
             _ => End::Refused,
         }
     }

@@ -145,6 +145,10 @@ impl Seen {
     /// A value of the evaluator. `from` tells one unknown from another.
     pub(crate) fn of(value: &Value, from: &impl Hash) -> Self {
         match value {
+            // A client of a package that is only made where there is a key for it.
+            Value::OneOf(_) if matches!(value.present().as_slice(), [Value::External(_)]) => {
+                value.present().first().map_or(Self::Nothing, |it| Self::Outside(it.clone()))
+            }
             Value::Unknown | Value::OneOf(_) => Self::Unknown(derived(from), Taint::Plain),
             Value::Undefined | Value::Null => Self::Nothing,
             Value::Bool(it) => Self::Bool(*it),
