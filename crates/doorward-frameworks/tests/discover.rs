@@ -425,12 +425,15 @@ fn every_route_has_a_history_that_ends_where_it_is_registered() {
 fn schemas_that_handlers_give_the_request_to_are_what_a_route_takes() {
     let app = "import express from 'express'; import { z } from 'zod'; import { validateRequest } from 'zod-express-middleware';
         import wrap from 'express-async-handler'; import { validate, Order } from './validate.js';
+        import * as v from 'valibot';
         const app = express();
+        const Small = v.strictObject({ count: v.pipe(v.number(), v.integer(), v.minValue(1)) });
         const Paging = z.object({ page: z.coerce.number().int().default(1) });
         app.post('/orders', validate(z.object({ body: Order, params: z.object({}) })), (req, res) => res.end());
         app.get('/orders', wrap(async (req, res) => { const query = Paging.parse(req.query); res.json(query); }));
         app.put('/orders/:id', validateRequest({ body: Order, params: z.object({ id: z.uuid() }) }), (req, res) => res.end());
         app.patch('/orders/:id', (request, res) => { const it = Order.partial().safeParse(request.body); res.json(it); });
+        app.post('/valibot', (req, res) => { res.json(v.parse(Small, req.body)); });
         app.post('/other', (req, res) => { const it = JSON.parse(req.body); res.json(it); });
         app.post('/later', (req, res) => { load((req) => Order.parse(req.query)); const body = { parse: (x) => x }.parse(req.body); res.end(); });";
     let validate = "import { z } from 'zod';
@@ -457,6 +460,13 @@ fn schemas_that_handlers_give_the_request_to_are_what_a_route_takes() {
     assert_eq!(shape("GET /orders"), json!({ "body": null, "parameters": [page] }));
     let id = json!(["id", "path", true, { "type": "string", "format": "uuid" }]);
     assert_eq!(shape("PUT /orders/{id}"), json!({ "body": order, "parameters": [id] }));
+    let small = json!({
+        "type": "object",
+        "properties": { "count": { "type": "integer", "minimum": 1 } },
+        "required": ["count"],
+        "additionalProperties": false,
+    });
+    assert_eq!(shape("POST /valibot"), json!({ "body": small, "parameters": [] }));
     for id in ["POST /other", "POST /later"] {
         assert_eq!(shape(id), json!({ "body": null, "parameters": [] }), "{id}");
     }

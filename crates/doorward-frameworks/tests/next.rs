@@ -99,6 +99,78 @@ fn every_route_has_a_history() {
     }
 }
 
+fn in_folder(files: &[(&str, &str)]) -> Analysis {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    found(folder.path())
+}
+
+#[test]
+fn schemas_that_handlers_give_the_request_to_are_what_a_route_takes() {
+    let zod = "import { z } from 'zod';
+        const Order = z.object({ sku: z.string() });
+        const Paging = z.object({ page: z.coerce.number().int().default(1) });
+        export async function POST(request: Request) { return Response.json(Order.parse(await request.json())); }
+        export async function PUT(request: Request) {
+          const body = await request.json().catch(() => null);
+          const order = Order.safeParse(body);
+          return Response.json(order);
+        }
+        export async function GET(request: Request) {
+          const { searchParams } = new URL(request.url);
+          return Response.json(Paging.parse(Object.fromEntries(searchParams)));
+        }
+        export async function DELETE(request: Request) { return Response.json(Order.parse(await load())); }";
+    let valibot = "import * as v from 'valibot';
+        const Params = v.object({ id: v.pipe(v.string(), v.uuid()) });
+        const Search = v.object({ text: v.optional(v.string(), 'all') });
+        export async function GET(request, { params }) {
+          const { id } = v.parse(Params, await params);
+          const query = v.safeParse(Search, Object.fromEntries(request.nextUrl.searchParams.entries()));
+          return Response.json({ id, query });
+        }";
+    let pages = "import { z } from 'zod';
+        const Order = z.object({ sku: z.string() });
+        export default function handler(req, res) {
+          if (req.method === 'POST') { return res.json(Order.parse(req.body)); }
+          res.json([]);
+        }";
+    let one = pages.replace("res.json([]);", "res.status(405).end();");
+    let analysis = in_folder(&[
+        ("package.json", r#"{ "dependencies": { "next": "^16.0.0" } }"#),
+        ("app/orders/route.ts", zod),
+        ("app/orders/[id]/route.ts", valibot),
+        ("pages/api/many.ts", pages),
+        ("pages/api/one.ts", &one),
+    ]);
+    let shape = |id: &str| {
+        let all = analysis.inventory.apps.iter().flat_map(|it| &it.routes);
+        let shape = all.clone().find(|it| it.id.to_string() == id).map(|it| it.shape.clone());
+        let shape = shape
+            .unwrap_or_else(|| panic!("{id} is not among {:?}", all.map(|it| it.id.to_string()).collect::<Vec<_>>()));
+        json!({
+            "body": shape.body.as_ref().map(|it| &it.schema),
+            "parameters": shape.parameters.iter().map(|it| json!([it.name, it.within, it.required, it.schema])).collect::<Vec<_>>(),
+        })
+    };
+    let order = json!({ "type": "object", "properties": { "sku": { "type": "string" } }, "required": ["sku"] });
+    let nothing = json!({ "body": null, "parameters": [] });
+    for id in ["POST /orders", "PUT /orders", "POST /api/one"] {
+        assert_eq!(shape(id), json!({ "body": order, "parameters": [] }), "{id}");
+    }
+    let page = json!(["page", "query", false, { "type": "integer", "default": 1 }]);
+    assert_eq!(shape("GET /orders"), json!({ "body": null, "parameters": [page] }));
+    assert_eq!(shape("DELETE /orders"), nothing);
+    assert_eq!(shape("ALL /api/many"), nothing, "one method's body is not that of all");
+    let id = json!(["id", "path", true, { "type": "string", "format": "uuid" }]);
+    let text = json!(["text", "query", false, { "type": "string", "default": "all" }]);
+    assert_eq!(shape("GET /orders/{id}"), json!({ "body": null, "parameters": [id, text] }));
+}
+
 /// Projects that are also built with the release before; the first one, and one of the workspaces, need it.
 const OF_15: &[&str] = &["old-proxy-name", "workspaces", "methods-of-pages-api"];
 

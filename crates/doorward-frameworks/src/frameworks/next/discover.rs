@@ -18,6 +18,7 @@ use crate::js;
 use crate::js::eval::Eval;
 use crate::js::guards::sounds_like_auth;
 use crate::js::program::Program;
+use crate::js::shapes::Shapes;
 use crate::js::stranger::{self, Fate, Question, Style};
 use crate::js::value::{Place, Value};
 use crate::project::{Found, Package};
@@ -32,12 +33,21 @@ const API_METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// Reads the apps of one package.
 pub(crate) fn discover(program: &Program, package: &Package) -> Found {
     let mut found = Found::default();
+    let mut shapes = Shapes::default();
     for root in roots(program, package) {
         let eval = Eval::lazy(program, Next::default());
-        let mut reader =
-            Reader { program, eval, found: Found::default(), root, config: Config::default(), middleware: None };
+        let mut reader = Reader {
+            program,
+            eval,
+            found: Found::default(),
+            root,
+            config: Config::default(),
+            middleware: None,
+            shapes,
+        };
         reader.read(package);
-        let Reader { found: mut read, eval, .. } = reader;
+        let Reader { found: mut read, eval, shapes: kept, .. } = reader;
+        shapes = kept;
         read.unresolved.extend(eval.problems.iter().map(|it| js::packages::problem(program, it)));
         found.read.extend(eval.read());
         found.serves |= read.serves;
@@ -45,6 +55,7 @@ pub(crate) fn discover(program: &Program, package: &Package) -> Found {
         found.unresolved.append(&mut read.unresolved);
         found.source.findings.append(&mut read.source.findings);
     }
+    found.schemas = shapes.into_named();
     found
 }
 
@@ -70,6 +81,7 @@ pub(super) struct Reader<'p> {
     root: String,
     pub(super) config: Config,
     pub(super) middleware: Option<Middleware>,
+    pub(super) shapes: Shapes,
 }
 
 /// An endpoint before its guards are known.
@@ -84,6 +96,8 @@ struct Endpoint<'a> {
     wrappers: Vec<String>,
     /// It stands below `pages/api`.
     is_api: bool,
+    /// Its handler answers no other method.
+    sole: bool,
 }
 
 impl Reader<'_> {
@@ -158,7 +172,16 @@ impl Reader<'_> {
             let handler = self.eval.exported(module, method).unwrap_or(Value::Unknown);
             let wrappers = exports::wrappers(&self.program.module(module), method);
             let method = (*method).to_owned();
-            self.endpoint(&Endpoint { located, method, export: place, handler, module, wrappers, is_api: false });
+            self.endpoint(&Endpoint {
+                located,
+                method,
+                export: place,
+                handler,
+                module,
+                wrappers,
+                is_api: false,
+                sole: true,
+            });
         }
     }
 
@@ -181,7 +204,7 @@ impl Reader<'_> {
         let wrappers = exports::wrappers(&code, "default");
         let endpoint = |method: &str| {
             let (method, handler) = (method.to_owned(), handler.clone());
-            Endpoint { located, method, export, handler, module, wrappers: wrappers.clone(), is_api: true }
+            Endpoint { located, method, export, handler, module, wrappers: wrappers.clone(), is_api: true, sole: false }
         };
         let asked: Vec<(&str, stranger::Answer)> =
             API_METHODS.iter().map(|it| (*it, self.ask(&endpoint(it), located.paths.first()))).collect();
@@ -191,8 +214,9 @@ impl Reader<'_> {
             self.endpoint(&endpoint(Method::ALL));
             return;
         }
+        let sole = answers.len() == 1;
         for method in answers {
-            self.endpoint(&endpoint(method));
+            self.endpoint(&Endpoint { sole, ..endpoint(method) });
         }
     }
 
@@ -273,6 +297,11 @@ impl Reader<'_> {
             route.chain = before.iter().map(|it| it.name.clone()).chain(endpoint.wrappers.iter().cloned()).collect();
             route.trace = self.trace(endpoint, &path, before.as_ref());
             route.guard = self.guard(&answer, before.as_ref(), endpoint);
+            // Where several methods share a handler, a schema may be meant for one of them.
+            let is_shared = endpoint.is_api && answer.reads_method;
+            if !is_shared || endpoint.sole {
+                route.shape = self.shape(&endpoint.handler, endpoint.is_api);
+            }
             self.found.routes.push(route);
         }
     }

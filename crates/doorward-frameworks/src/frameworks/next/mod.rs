@@ -8,6 +8,7 @@ mod files;
 mod findings;
 mod host;
 mod middleware;
+mod shape;
 
 use super::{Engine, Framework};
 

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! let mut shapes = Shapes::default();             // one for an app, so that named schemas are shared
-//! let body = shapes.schema(&value);               // zod, TypeBox, or a JSON Schema literal; None: it is none of these
+//! let body = shapes.schema(&value);               // zod, TypeBox, valibot, or a JSON Schema literal; None: it is none of these
 //! let query = shapes.parameters(&schema, Within::Query);
 //! found.schemas = shapes.into_named();
 //! ```
@@ -15,7 +15,10 @@
 
 mod literal;
 mod typebox;
+mod valibot;
 mod zod;
+
+pub(crate) use valibot::is_parse;
 
 #[cfg(test)]
 mod tests;
@@ -117,7 +120,9 @@ impl Shapes {
         }
         self.depth += 1;
         let read = match value {
-            Value::External(external) => zod::read(self, external).or_else(|| typebox::read(self, external)),
+            Value::External(external) => zod::read(self, external)
+                .or_else(|| typebox::read(self, external))
+                .or_else(|| valibot::read(self, external)),
             Value::Object(object) => literal::read(self, object),
             // It is one of several, and each that can be read counts.
             Value::OneOf(all) => self.any_of(all),

@@ -36,8 +36,8 @@ impl Host for Given {
     }
 }
 
-const HEAD: &str =
-    "import { z } from 'zod'; import { Type } from '@sinclair/typebox'; import * as other from 'other';\n";
+const HEAD: &str = "import { z } from 'zod'; import { Type } from '@sinclair/typebox'; import * as v from 'valibot';\n\
+    import * as other from 'other';\n";
 
 fn read(program: &str) -> (Vec<Option<Json>>, BTreeMap<String, Json>) {
     // As deep as in discovery.
@@ -92,6 +92,48 @@ fn zod_objects() {
         "z.object({ a: z.string() }).partial().required({ a: true })",
         json!({ "type": "object", "properties": { "a": { "type": "string" } }, "required": ["a"] }),
     );
+}
+
+#[test]
+fn valibot_schemas() {
+    check(
+        "v.object({ id: v.pipe(v.string(), v.uuid()), age: v.optional(v.pipe(v.number(), v.integer(), v.minValue(18))), tags: v.optional(v.array(v.string()), []) })",
+        json!({
+            "type": "object",
+            "properties": {
+                "id": { "type": "string", "format": "uuid" },
+                "age": { "type": "integer", "minimum": 18 },
+                "tags": { "type": "array", "items": { "type": "string" }, "default": [] },
+            },
+            "required": ["id"],
+        }),
+    );
+    check("v.picklist(['a', 'b'])", json!({ "enum": ["a", "b"] }));
+    check("v.nullable(v.string())", json!({ "anyOf": [{ "type": "string" }, { "type": "null" }] }));
+    check(
+        "v.variant('kind', [v.object({ kind: v.literal('a') })])",
+        json!({ "anyOf": [{ "type": "object", "properties": { "kind": { "const": "a" } }, "required": ["kind"] }] }),
+    );
+    check(
+        "v.pipe(v.string(), v.nonEmpty(), v.maxLength(9), v.regex(/^a+$/))",
+        json!({ "type": "string", "minLength": 1, "maxLength": 9, "pattern": "^a+$" }),
+    );
+    // What stands behind a transformation is about something else.
+    check("v.pipe(v.string(), v.transform(Number), v.maxLength(3))", json!({ "type": "string" }));
+    check(
+        "v.omit(v.strictObject({ a: v.string(), b: v.number() }), ['b'])",
+        json!({
+            "type": "object",
+            "properties": { "a": { "type": "string" } },
+            "required": ["a"],
+            "additionalProperties": false,
+        }),
+    );
+    check(
+        "v.partial(v.object({ a: v.boolean() }))",
+        json!({ "type": "object", "properties": { "a": { "type": "boolean" } } }),
+    );
+    check("v.somethingElse()", json!({}));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What handlers take: the schemas of zod and TypeBox that they give the request to.
+//! What handlers take: the schemas of zod, valibot and TypeBox that they give the request to.
 //!
 //! `Order.parse(req.body)` in a handler, or in a middleware that was made with `validate(Order)`, refuses every other
 //! body; so does `validateRequest({ body: Order })` of a package that is known for it.
@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 
 use super::{Part, Reader};
 use crate::js::ir::{Expr, ExprKind, Key, Prop, visit};
+use crate::js::shapes::is_parse;
 use crate::js::value::{Closure, External, Value};
 
 /// Packages whose functions are given `{ body, query, params }`.
@@ -71,6 +72,7 @@ impl Reader<'_> {
         let function = Arc::clone(&closure.function);
         let Some(request) = function.param_name(0).filter(|_| function.arity < 4 && depth < MAX_DEPTH) else { return };
         let mut parses: Vec<(&Expr, &Expr)> = Vec::new();
+        let mut given_to: Vec<(&Expr, &Expr, &Expr)> = Vec::new();
         let mut inner: Vec<&Expr> = Vec::new();
         let mut left = MAX_SEEN;
         visit(&function.body, &mut |expr| {
@@ -91,9 +93,18 @@ impl Reader<'_> {
                     ExprKind::Name(_) if is_name(&first.value, request) => inner.push(callee),
                     _ => {}
                 }
+                // `v.parse(Order, request.body)`.
+                if let Some(given) = items.get(1).filter(|it| part_of(&it.value, request).is_some()) {
+                    given_to.push((callee, &first.value, &given.value));
+                }
             }
             left > 0
         });
+        for (callee, schema, given) in given_to {
+            if self.resolve(callee, closure).is_some_and(|it| is_parse(&it)) {
+                parses.push((schema, given));
+            }
+        }
         for (schema, given) in parses {
             let part = match part_of(given, request) {
                 Some(part) => Some(part),
