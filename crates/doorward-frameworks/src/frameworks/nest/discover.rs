@@ -160,22 +160,27 @@ impl Reader<'_> {
     fn app(&mut self, at: usize) -> Vec<Route> {
         let Some(made) = self.eval.host.made.get(at) else { return Vec::new() };
         let (place, root, calls) = (made.place, made.module.clone(), made.calls.clone());
+        let always: Vec<bool> = calls.iter().map(|it| made.always(&it.site)).collect();
         let rules = self.rules(at);
         let prefix = self.templates(&rules.prefix.clone(), rules.syntax, place).into_iter().next().unwrap_or_default();
         let graph = self.graph(&root, place);
         let mut trace = vec![self.step(StepKind::App, &chain::callee(&chain::text(self.program, place)), None, place)];
         let mut guards = Vec::new();
         let mut before = Vec::new();
-        for call in &calls {
+        for (call, always) in calls.iter().zip(always) {
             match call.name.as_str() {
                 "useGlobalGuards" => call.args.iter().for_each(|it| {
-                    uses(&it.value, Place { module: call.site.module, span: it.span }, 0, &mut guards);
+                    let value = match always {
+                        true => it.value.clone(),
+                        false => Value::OneOf(Rc::new(vec![it.value.clone(), Value::Undefined])),
+                    };
+                    uses(&value, Place { module: call.site.module, span: it.span }, 0, &mut guards);
                 }),
                 "setGlobalPrefix" if !rules.prefix.is_empty() => {
                     let shown = Some(printable(&rules.prefix));
                     trace.push(self.step(StepKind::Prefix, "setGlobalPrefix", shown, call.site.place()));
                 }
-                "use" => before.extend(self.used(call, rules.syntax)),
+                "use" => before.extend(self.used(call, always, rules.syntax)),
                 _ => {}
             }
         }

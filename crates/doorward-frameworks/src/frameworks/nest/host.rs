@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::js::eval::{Host, Site};
+use crate::js::eval::{Branch, Host, Site};
 use crate::js::guards::says_unauthorized;
 use crate::js::ir::{Function, Span};
 use crate::js::value::{Arg, ClassValue, External, Object, Place, Value};
@@ -17,6 +17,14 @@ pub(super) struct Made {
     /// The arguments behind it: adapter and options.
     pub(super) rest: Vec<Value>,
     pub(super) calls: Vec<Call>,
+    pub(super) branch: Branch,
+}
+
+impl Made {
+    /// Whether a call is made wherever the application is.
+    pub(super) fn always(&self, site: &Site) -> bool {
+        self.branch.starts_with(&site.branch)
+    }
 }
 
 /// A method called on an application, or something that is given it.
@@ -139,7 +147,8 @@ impl Host for Nest {
             ["@nestjs/core", "NestFactory", "create"] => {
                 let module = args.first().map_or(Value::Unknown, |it| it.value.clone());
                 let rest = args.iter().skip(1).map(|it| it.value.clone()).collect();
-                self.made.push(Made { place: site.place(), module, rest, calls: Vec::new() });
+                let branch = site.branch.clone();
+                self.made.push(Made { place: site.place(), module, rest, calls: Vec::new(), branch });
                 return Some(Value::Host(self.made.len() - 1));
             }
             ["@nestjs/core", "NestFactory", _] => return Some(Value::Unknown),

@@ -66,7 +66,7 @@ impl Reader<'_> {
     }
 
     /// `app.use(…)`.
-    pub(super) fn used(&mut self, call: &Call, syntax: u32) -> Vec<Before> {
+    pub(super) fn used(&mut self, call: &Call, always: bool, syntax: u32) -> Vec<Before> {
         let module = call.site.module;
         let (path, handlers) = match call.args.split_first() {
             Some((first, rest)) if !rest.is_empty() && !matches!(first.value, Value::Function(_)) => {
@@ -86,7 +86,7 @@ impl Reader<'_> {
         }
         let mut all = Vec::new();
         for part in chain::parts(handlers, module) {
-            let runs = self.runs(&part.value, part.place, call.site.branch.is_empty());
+            let runs = self.runs(&part.value, part.place, always);
             all.push(Before { routes: routes.clone(), except: Vec::new(), runs });
         }
         all

@@ -143,7 +143,11 @@ impl<H: Host> Eval<'_, H> {
             let mut result = receiver.clone();
             if let (Some(callback), "then") = (args.first(), name) {
                 let given = [Arg { value: resolved, span: callback.span, spread: false }];
-                result = self.call_value(&callback.value.clone(), None, &given, site);
+                let callback = callback.value.clone();
+                result = match receiver {
+                    Value::Host(_) => self.call_value(&callback, None, &given, site),
+                    _ => self.later(|it| it.call_value(&callback, None, &given, site)),
+                };
             } else if let Some(callback) = args.first() {
                 let unknown = [Arg { value: Value::Unknown, span: callback.span, spread: false }];
                 self.in_branch(|it| it.call_value(&callback.value.clone(), None, &unknown, site));
@@ -227,7 +231,7 @@ impl<H: Host> Eval<'_, H> {
         for arg in args {
             for value in arg.value.each() {
                 match value {
-                    Value::Function(closure) => self.guess(&closure),
+                    Value::Function(closure) => self.guess(&closure, Self::at_last),
                     Value::Host(object) if escapes => self.host.escaped(object, site),
                     // `plugin.install({ app })`.
                     Value::Object(options) if escapes => {
@@ -244,7 +248,16 @@ impl<H: Host> Eval<'_, H> {
         }
     }
 
-    pub(super) fn guess(&mut self, closure: &Rc<Closure>) {
+    fn at_once(&mut self, closure: &Rc<Closure>, args: &[Arg]) {
+        self.call_function(closure, None, args);
+    }
+
+    fn at_last(&mut self, closure: &Rc<Closure>, args: &[Arg]) {
+        self.later(|it| it.call_function(closure, None, args));
+    }
+
+    /// Calls a function that was given away. `call` says whether what follows has to wait for it.
+    pub(super) fn guess(&mut self, closure: &Rc<Closure>, call: fn(&mut Self, &Rc<Closure>, &[Arg])) {
         let key = Arc::as_ptr(&closure.function);
         let times = self.guessed.entry(key).or_default();
         *times += 1;
@@ -255,7 +268,7 @@ impl<H: Host> Eval<'_, H> {
         let outer = self.limit;
         self.limit = outer.min(self.steps + MAX_GUESSED_STEPS);
         self.guessing += 1;
-        self.call_function(closure, None, &args);
+        call(self, closure, &args);
         self.guessing -= 1;
         self.limit = outer;
     }
@@ -270,7 +283,7 @@ impl<H: Host> Eval<'_, H> {
         self.entered.insert(Arc::as_ptr(function));
         let scope = Rc::new(Scope {
             parent: Some(Rc::clone(&closure.scope)),
-            depth: self.branch.len(),
+            depth: self.undecided(),
             is_function: true,
             vars: RefCell::default(),
         });
@@ -313,14 +326,14 @@ impl<H: Host> Eval<'_, H> {
         match class {
             Value::Class(class) => {
                 let this = Object { class: Some(Rc::clone(class)), ..Object::default() };
-                this.depth.set(self.branch.len());
+                this.depth.set(self.undecided());
                 let this = Value::Object(Rc::new(this));
                 self.initialise(class, &this, args);
                 this
             }
             Value::Function(closure) => {
                 let this = Object::default();
-                this.depth.set(self.branch.len());
+                this.depth.set(self.undecided());
                 let this = Value::Object(Rc::new(this));
                 match self.call_function(closure, Some(this.clone()), args) {
                     Value::Undefined => this,
@@ -340,8 +353,10 @@ impl<H: Host> Eval<'_, H> {
                 if let Value::External(external) = other
                     && external.name() == "Promise"
                 {
-                    // `new Promise(resolve => …)`.
-                    self.foreign(args, &site, false);
+                    // `new Promise(resolve => …)` runs what it is given at once.
+                    if let Some(Value::Function(closure)) = args.first().map(|it| it.value.clone()) {
+                        self.guess(&closure, Self::at_once);
+                    }
                     return Value::Unknown;
                 }
                 self.call_value(other, None, args, &site)

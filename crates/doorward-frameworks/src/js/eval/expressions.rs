@@ -88,7 +88,7 @@ impl<H: Host> Eval<'_, H> {
                 let (values, open) = self.items(items, scope);
                 let value = Value::array(values.into_iter().map(|it| it.value).collect(), open);
                 if let Value::Array(array) = &value {
-                    array.depth.set(self.branch.len());
+                    array.depth.set(self.undecided());
                 }
                 value
             }
@@ -224,7 +224,7 @@ impl<H: Host> Eval<'_, H> {
 
     pub(super) fn object(&mut self, props: &[Prop], scope: &Rc<Scope>) -> Value {
         let object = Object::default();
-        object.depth.set(self.branch.len());
+        object.depth.set(self.undecided());
         for prop in props {
             match prop {
                 Prop::Entry { key, value, getter } => {

@@ -152,6 +152,8 @@ pub(crate) struct Eval<'p, H> {
     host_props: HashMap<usize, Object>,
     frames: Vec<Frame>,
     branch: Vec<u32>,
+    /// How many of those are code that runs for sure, but later.
+    late: usize,
     branches: u32,
     steps: u64,
     limit: u64,
@@ -185,6 +187,7 @@ impl<'p, H: Host> Eval<'p, H> {
             host_props: HashMap::new(),
             frames: Vec::new(),
             branch: Vec::new(),
+            late: 0,
             branches: 0,
             steps: 0,
             limit: MAX_STEPS,
@@ -240,9 +243,9 @@ impl<'p, H: Host> Eval<'p, H> {
             return;
         }
         let code = self.program.module(module);
-        let scope = Rc::new(Scope { is_function: true, depth: self.branch.len(), ..Scope::default() });
+        let scope = Rc::new(Scope { is_function: true, depth: self.undecided(), ..Scope::default() });
         let exports = Object::default();
-        exports.depth.set(self.branch.len());
+        exports.depth.set(self.undecided());
         let exports = Value::Object(Rc::new(exports));
         let cjs = Rc::new(Object::default());
         cjs.set("exports", exports.clone());
@@ -347,8 +350,9 @@ impl<'p, H: Host> Eval<'p, H> {
             let result = match due {
                 Due::Call { callee, args, site } => {
                     let outer = std::mem::replace(&mut self.branch, site.branch.to_vec());
+                    let late = std::mem::take(&mut self.late);
                     let result = self.call_value(&callee, None, &args, &site);
-                    self.branch = outer;
+                    (self.branch, self.late) = (outer, late);
                     result
                 }
                 Due::Load(module) => self.exports(module),
@@ -484,6 +488,20 @@ impl<'p, H: Host> Eval<'p, H> {
             self.problems.push(Problem::TooComplex(place));
         }
         self.steps >= self.limit
+    }
+
+    /// How many undecided branches have been entered.
+    fn undecided(&self) -> usize {
+        self.branch.len() - self.late
+    }
+
+    /// Code that runs later than what follows it. What it registers is not there yet for what is outside of it; what
+    /// it assigns is.
+    fn later<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.late += 1;
+        let result = self.in_branch(work);
+        self.late -= 1;
+        result
     }
 
     fn in_branch<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {

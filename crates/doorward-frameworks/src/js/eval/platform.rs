@@ -194,7 +194,7 @@ impl<H: Host> Eval<'_, H> {
             }
             "push" | "unshift" => {
                 // What an undecided branch adds may be missing.
-                let sure = self.branch.len() <= array.depth.get();
+                let sure = self.undecided() <= array.depth.get();
                 let new = args.iter().map(|it| if sure { it.value.clone() } else { it.value.clone().or_nothing() });
                 let mut items = array.items.borrow_mut();
                 if name == "push" {

@@ -34,7 +34,7 @@ impl<H: Host> Eval<'_, H> {
     pub(super) fn child(&self, scope: &Rc<Scope>) -> Rc<Scope> {
         Rc::new(Scope {
             parent: Some(Rc::clone(scope)),
-            depth: self.branch.len(),
+            depth: self.undecided(),
             is_function: false,
             vars: RefCell::default(),
         })
@@ -219,7 +219,7 @@ impl<H: Host> Eval<'_, H> {
         let middle = self.assigned.len();
         let two = self.in_branch(|it| it.statement(no, scope));
         self.forks -= 1;
-        let inside = self.branch.len() + 1;
+        let inside = self.undecided() + 1;
         let mut second = self.assigned.split_off(middle);
         let mut first = self.assigned.split_off(start);
         first.retain(|it| it.depth == inside);
@@ -228,10 +228,10 @@ impl<H: Host> Eval<'_, H> {
             let same = |it: &&Assigned| Rc::ptr_eq(&it.scope, &one.scope) && it.name == one.name;
             let Some(two) = second.iter().rfind(same) else { continue };
             let value = one.value.or(two.value.clone());
-            let undecided = self.branch.len() > one.scope.depth;
+            let undecided = self.undecided() > one.scope.depth;
             one.scope.declare(&one.name, if undecided { one.old.clone().or(value.clone()) } else { value.clone() });
             if undecided && self.forks > 0 {
-                self.assigned.push(Assigned { depth: self.branch.len(), value, ..one });
+                self.assigned.push(Assigned { depth: self.undecided(), value, ..one });
             }
         }
         either(one, two)
@@ -344,9 +344,9 @@ impl<H: Host> Eval<'_, H> {
             let old = scope.vars.borrow().get(name).cloned();
             if let Some(old) = old {
                 let value = match old {
-                    Slot::Value(old) if self.branch.len() > scope.depth => {
+                    Slot::Value(old) if self.undecided() > scope.depth => {
                         if self.forks > 0 {
-                            let (scope, name, depth) = (Rc::clone(&scope), Arc::from(name), self.branch.len());
+                            let (scope, name, depth) = (Rc::clone(&scope), Arc::from(name), self.undecided());
                             self.assigned.push(Assigned { depth, scope, name, old: old.clone(), value: value.clone() });
                         }
                         old.or(value)
@@ -371,13 +371,13 @@ impl<H: Host> Eval<'_, H> {
                     // A flag that an undecided branch sets, or one that comes after something that may throw, may be
                     // either.
                     Some(old)
-                        if (!self.branch.is_empty() || self.trying > 0)
+                        if (self.undecided() > 0 || self.trying > 0)
                             && old.each().iter().all(|it| matches!(it, Value::Bool(_))) =>
                     {
                         object.set(name, old.or(value.clone()))
                     }
                     // A guard that an undecided branch puts there may be missing, or be another.
-                    old if self.branch.len() > object.depth.get() => {
+                    old if self.undecided() > object.depth.get() => {
                         let old = old.unwrap_or(Value::Undefined);
                         let either = old.each().iter().chain(&value.each()).any(|it| it.may_guard(0));
                         object.set(name, if either { old.or(value.clone()) } else { value.clone() });
