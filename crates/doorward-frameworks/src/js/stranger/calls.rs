@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use doorward::inventory::GuardState;
+
 use super::facts::{self, Fact};
 use super::value::{Code, Env, Parent, Record, Reply, Seen, Taint, derived};
 use super::{MAX_CALLS, Notice, Run, Step, Stop};
 use crate::js::eval::Host;
-use crate::js::guards::{last_name, says_unauthorized, sounds_like_auth};
+use crate::js::guards::{HARMLESS, external_verdict, last_name, says_unauthorized, sounds_like_auth};
 use crate::js::ir::{Expr, ExprKind, Item, Key};
 use crate::js::pattern::Pattern as Matcher;
 use crate::js::value::{ClassValue, External, Place, Value};
@@ -68,8 +70,15 @@ impl<H: Host> Run<'_, '_, H> {
                 Ok(Seen::Nothing)
             }
             _ => {
-                let value = self.expr(callee, env)?;
+                let mut value = self.expr(callee, env)?;
                 let args = self.items(items, env)?;
+                // `express.json()(req, res, next)`: what the package makes is known by how it is made.
+                if let (ExprKind::Call(maker, _), Seen::Unknown(..)) = (&callee.kind, &value)
+                    && args.iter().any(|it| matches!(it, Seen::Next(_)))
+                    && let Seen::Outside(Value::External(external)) = self.expr(maker, env)?
+                {
+                    value = Seen::Outside(Value::External(Rc::new(External::Call(external, Vec::new(), place))));
+                }
                 self.call(&value, None, args, last_name(callee).unwrap_or_default(), place)
             }
         }
@@ -187,6 +196,15 @@ impl<H: Host> Run<'_, '_, H> {
                 return Err(self.refuse());
             }
         }
+        if self.question.style.is_guard()
+            && let Some(next) = args.iter().find(|it| matches!(it, Seen::Next(_))).cloned()
+        {
+            // It may pass the request on, or not.
+            let id = derived(&("passes", place.module, place.span.start, place.span.end));
+            if self.choose(id, Taint::Plain) {
+                self.call(&next, None, Vec::new(), "", place)?;
+            }
+        }
         let mut result = None;
         if args.iter().any(|it| matches!(it, Seen::Response)) && self.replies.len() < 20 {
             // Whoever is given the response may answer.
@@ -245,6 +263,21 @@ impl<H: Host> Run<'_, '_, H> {
                 Some(callback) => self.call(&callback, None, nobody, "", place),
                 None => Err(self.refuse()),
             };
+        }
+        // `express.json()(req, res, next)`: middleware that is run by hand.
+        if self.question.style.is_guard()
+            && let Some(next) = args.iter().find(|it| matches!(it, Seen::Next(_))).cloned()
+            && !package.is_empty()
+        {
+            let passes = match external_verdict(external, "").state {
+                GuardState::Guarded => false,
+                GuardState::Open if HARMLESS.contains(&&*package) => true,
+                _ => {
+                    let id = derived(&("passes", place.module, place.span.start));
+                    self.choose(id, Taint::Plain)
+                }
+            };
+            return if passes { self.call(&next, None, Vec::new(), "", place) } else { Err(self.refuse()) };
         }
         // What a wrapper of a package gives is run like what it wraps.
         if let External::Call(callee, wrapped, _) = &**external

@@ -70,6 +70,11 @@ impl<H: Host> Run<'_, '_, H> {
                 let taint = args.iter().map(|it| it.taint(0)).max().unwrap_or(Taint::Plain);
                 self.unknown(taint)
             }
+            ["setTimeout" | "setImmediate" | "queueMicrotask"] | ["process", "nextTick"]
+                if self.question.style.is_guard() =>
+            {
+                return self.call(&first(), None, Vec::new(), "", place).map(Some);
+            }
             ["setTimeout" | "setInterval" | "queueMicrotask", ..] => Seen::Nothing,
             ["Symbol" | "fetch" | "crypto", ..] => {
                 // What another server makes of a credential is its answer.
@@ -91,9 +96,17 @@ impl<H: Host> Run<'_, '_, H> {
                     (other, _) => other.clone(),
                 };
                 return match args.first() {
-                    Some(callback @ Seen::Function(_)) => self.call(&callback.clone(), None, vec![value], "", place),
+                    Some(callback @ (Seen::Function(_) | Seen::Next(_))) => {
+                        self.call(&callback.clone(), None, vec![value], "", place)
+                    }
                     _ => Ok(value),
                 };
+            }
+            "finally" if self.question.style.is_guard() && !matches!(object, Seen::Record(_)) => {
+                if let Some(callback) = args.first() {
+                    self.call(&callback.clone(), None, Vec::new(), "", place)?;
+                }
+                return Ok(object.clone());
             }
             "catch" | "finally" if !matches!(object, Seen::Record(_)) => return Ok(object.clone()),
             _ => {}
@@ -159,6 +172,14 @@ impl<H: Host> Run<'_, '_, H> {
                     self.foreign(args, taint, place)
                 }
             },
+            Seen::Next(_) => match name {
+                "call" | "apply" => {
+                    let given = args.into_iter().skip(1).collect();
+                    self.call(object, None, given, "", place)
+                }
+                "bind" => Ok(object.clone()),
+                _ => Ok(self.unknown(Taint::Plain)),
+            },
             Seen::Nothing => Ok(Seen::Nothing),
             Seen::Promise(_) => {
                 // `auth().protect()` of versions in which `auth()` was no promise.
@@ -187,6 +208,14 @@ impl<H: Host> Run<'_, '_, H> {
             ("header" | "get", Some(Seen::Str(header))) => {
                 let header = header.to_string();
                 self.header(&header)
+            }
+            ("on" | "once" | "addListener", Some(Seen::Str(event))) if self.question.style.is_guard() => {
+                // A request comes to its end; that it fails is the exception.
+                if let (Some(callback @ Seen::Function(_)), false) = (args.get(1), &**event == "error") {
+                    let part = self.unknown(Taint::Input);
+                    self.call(&callback.clone(), None, vec![part], "", place)?;
+                }
+                Seen::Request
             }
             ("getRequest" | "getContext" | "switchToHttp", _) => Seen::Request,
             ("raw", _) => Seen::Request,
