@@ -168,6 +168,16 @@ fn judge_at<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Value, text:
 
 /// What becomes of somebody without credentials in a function that looks like a guard.
 fn held<H: Host>(eval: &mut Eval<H>, program: &Program, closure: &Rc<Closure>) -> GuardState {
+    // One guard stands in front of many routes.
+    if let Some((_, known)) = eval.held.get(&Rc::as_ptr(closure)) {
+        return *known;
+    }
+    let state = followed(eval, program, closure);
+    eval.held.insert(Rc::as_ptr(closure), (Rc::clone(closure), state));
+    state
+}
+
+fn followed<H: Host>(eval: &mut Eval<H>, program: &Program, closure: &Rc<Closure>) -> GuardState {
     let style = if takes_context(&closure.function) { Style::GuardsContext } else { Style::Guards };
     let question = Question {
         chain: vec![Value::Function(Rc::clone(closure))],

@@ -15,6 +15,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use doorward::inventory::GuardState;
+
 use self::calls::unknown_args;
 use crate::js::ir::{Class, Export, Expr, Function, Span};
 use crate::js::program::{Program, Target};
@@ -175,6 +177,8 @@ pub(crate) struct Eval<'p, H> {
     entered: HashSet<*const Function>,
     /// Classes of which there is an object.
     made: HashSet<*const Class>,
+    /// What was found out about guards, with what keeps their addresses from being given to others.
+    pub(crate) held: HashMap<*const Closure, (Rc<Closure>, GuardState)>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -202,6 +206,7 @@ impl<'p, H: Host> Eval<'p, H> {
             guessed: HashMap::new(),
             entered: HashSet::new(),
             made: HashSet::new(),
+            held: HashMap::new(),
             problems: Vec::new(),
         }
     }

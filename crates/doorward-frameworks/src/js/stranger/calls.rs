@@ -7,6 +7,7 @@ use std::sync::Arc;
 use doorward::inventory::GuardState;
 
 use super::facts::{self, Fact};
+use super::guarded::promised;
 use super::value::{Code, Env, Parent, Record, Reply, Seen, Taint, derived};
 use super::{MAX_CALLS, Notice, Run, Step, Stop};
 use crate::js::eval::Host;
@@ -596,16 +597,6 @@ impl<H: Host> Run<'_, '_, H> {
             }
         }
         Ok(self.unknown(Taint::Plain))
-    }
-}
-
-/// What an asynchronous function gives before anybody waits for it.
-fn promised(value: Step) -> Step {
-    match value {
-        Ok(value @ (Seen::Promise(_) | Seen::Rejected(_))) => Ok(value),
-        Ok(value) => Ok(Seen::Promise(Rc::new(value))),
-        Err(Stop::Throw(thrown)) => Ok(Seen::Rejected(Rc::new(thrown))),
-        limit => limit,
     }
 }
 

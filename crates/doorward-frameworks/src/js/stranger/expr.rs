@@ -151,24 +151,6 @@ impl<H: Host> Run<'_, '_, H> {
         })
     }
 
-    /// Asking something of what is not there fails, unless it is asked with `?.`.
-    pub(super) fn must_be_there(&mut self, object: &Seen, expr: &Expr, whole: Span) -> Step<()> {
-        if !self.question.style.is_guard() || self.text(whole).contains("?.") {
-            return Ok(());
-        }
-        let fails = match object {
-            Seen::Nothing => true,
-            // Sessions are there, with nothing in them.
-            Seen::Unknown(..) if matches!(last_name(expr), Some("session" | "error" | "err")) => false,
-            Seen::Unknown(id, Taint::Claim) => {
-                let id = derived(&("is there", *id));
-                !self.choose(id, Taint::Plain)
-            }
-            _ => false,
-        };
-        if fails { Err(Stop::Throw(Seen::Record(Rc::default()))) } else { Ok(()) }
-    }
-
     /// Operators that the tree does not keep: `typeof`, `instanceof`, `in`, `<` and so on.
     fn operator(&mut self, span: Span, parts: &[Expr], env: &Rc<Env>) -> Step {
         let text = |it: &Self, start, end| it.text(Span { start, end }).trim().to_owned();
@@ -588,7 +570,7 @@ impl<H: Host> Run<'_, '_, H> {
         })
     }
 
-    fn of_request(&mut self, name: &str) -> Seen {
+    pub(super) fn of_request(&mut self, name: &str) -> Seen {
         if let Some(value) = self.request.get(name) {
             return value.clone();
         }
@@ -612,46 +594,6 @@ impl<H: Host> Run<'_, '_, H> {
             }
             _ => Seen::Unknown(derived(&("request", name)), Taint::Input),
         }
-    }
-
-    /// Something of a request that comes without credentials. What middleware may have put there is missing.
-    fn of_guarded(&mut self, name: &str) -> Seen {
-        match name {
-            "path" | "url" | "originalUrl" | "baseUrl" | "route" | "hostname" | "host" | "protocol" | "secure"
-            | "ip" | "ips" | "socket" | "connection" | "routeOptions" | "routerPath" => {
-                self.reads_path = true;
-                Seen::Unknown(derived(&("request", name)), Taint::Plain)
-            }
-            "body" | "query" | "params" | "file" | "files" | "raw" | "app" | "log" => {
-                Seen::Unknown(derived(&("request", name)), Taint::Input)
-            }
-            "state" | "var" | "locals" | "context" => {
-                if let Some(known) = self.request.get("#holder") {
-                    return known.clone();
-                }
-                let holder = Seen::Record(Rc::new(Record { open: Some(Taint::Claim), ..Record::default() }));
-                self.request.insert("#holder".to_owned(), holder.clone());
-                holder
-            }
-            "signedCookies" => Seen::Cookies,
-            "header" => Seen::Headers,
-            _ => Seen::Unknown(derived(&("request", name)), Taint::Claim),
-        }
-    }
-
-    /// Something of a context that comes without credentials.
-    fn of_context(&mut self, name: &str) -> Seen {
-        match name {
-            "req" | "request" => Seen::Request,
-            "res" | "response" => Seen::Response,
-            "env" => Seen::Unknown(derived(&"env"), Taint::Env),
-            _ => self.of_request(name),
-        }
-    }
-
-    /// Where a header or a cookie that tells who asks comes from; guards are asked by somebody who has none.
-    pub(super) fn proof(&self) -> Taint {
-        if self.question.style.is_guard() { Taint::Claim } else { Taint::Credential }
     }
 
     /// The header of this name.

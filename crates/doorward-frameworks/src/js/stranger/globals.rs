@@ -240,45 +240,6 @@ impl<H: Host> Run<'_, '_, H> {
         })
     }
 
-    /// A method of a context, of Koa, Hono or Nest.
-    fn context_method(&mut self, name: &str, args: Vec<Seen>, place: Place) -> Step {
-        if let Some(own @ Seen::Function(_)) = self.request.get(name).cloned() {
-            return self.call(&own, Some(Seen::Context), args, name, place);
-        }
-        let status = |at: usize| args.get(at).map_or(Reply::Status(200.0), status_reply);
-        Ok(match (name, args.first()) {
-            ("switchToHttp" | "getArgByIndex", _) => Seen::Context,
-            ("getRequest", _) => Seen::Request,
-            ("getResponse", _) => Seen::Response,
-            ("throw", _) => return Err(self.refuse()),
-            ("assert", Some(value)) => {
-                let value = value.clone();
-                if !self.truth(&value) {
-                    return Err(self.refuse());
-                }
-                Seen::Nothing
-            }
-            ("json" | "text" | "html" | "body" | "newResponse", _) => Seen::Reply(status(1)),
-            ("notFound", _) => Seen::Reply(Reply::Status(404.0)),
-            ("redirect", _) => Seen::Reply(Reply::Redirect),
-            ("set" | "header" | "setCookie" | "status" | "render" | "append", _) => {
-                if name == "status" {
-                    self.status = args.first().cloned();
-                } else if let ("set", Some(Seen::Str(key)), Some(value)) = (name, args.first(), args.get(1)) {
-                    self.request.insert(key.to_string(), value.clone());
-                }
-                Seen::Nothing
-            }
-            ("get", Some(Seen::Str(key))) => match self.request.get(&**key) {
-                Some(value) => value.clone(),
-                None => self.unknown(Taint::Claim),
-            },
-            ("isAuthenticated", _) => Seen::Bool(false),
-            ("isUnauthenticated", _) => Seen::Bool(true),
-            _ => self.unknown(Taint::Claim),
-        })
-    }
-
     /// A method of the response object.
     fn respond(&mut self, name: &str, args: &[Seen]) -> Seen {
         self.excused |= self.catching > 0;

@@ -9,6 +9,7 @@ mod exec;
 mod expr;
 mod facts;
 mod globals;
+mod guarded;
 mod value;
 
 use std::collections::HashMap;
@@ -365,27 +366,6 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
             Seen::Nothing => End::Failed,
             _ if self.refused && self.excused => End::Refused,
             _ => served,
-        }
-    }
-
-    /// Whether a guard passed the request on.
-    fn end_of_guard(&self, result: Step, served: End) -> End {
-        let is_error = |it: &Reply| matches!(it, Reply::Status(status) if *status >= 400.0);
-        let failed = self.replies.iter().any(is_error)
-            || matches!(&self.status, Some(Seen::Num(status)) if *status >= 400.0)
-            || matches!(&result, Err(Stop::Throw(_)) | Ok(Seen::Rejected(_)))
-            || matches!(&result, Ok(Seen::Reply(it)) if is_error(it))
-            || matches!(&result, Ok(Seen::Promise(it)) if matches!(&**it, Seen::Reply(it) if is_error(it)));
-        match result {
-            Err(Stop::Limit) => End::Lost,
-            _ if self.replies.contains(&Reply::Pass) => {
-                if failed {
-                    End::Leaks
-                } else {
-                    served
-                }
-            }
-            _ => End::Refused,
         }
     }
 
