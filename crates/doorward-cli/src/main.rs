@@ -15,6 +15,10 @@ use clap::Parser as _;
 use args::{Arguments, Command};
 use exit::{Exit, Failure};
 
+// Reading a tree is a great many small allocations on several threads; with this one, large trees take half the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     arguments.color.apply();

@@ -1,7 +1,7 @@
 //! Expressions.
 
 use std::collections::HashSet;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use super::{Eval, Host, MAX_DEPTH};
@@ -40,6 +40,10 @@ impl<H: Host> Eval<'_, H> {
     }
 
     pub(super) fn closure(&mut self, function: &Arc<Function>, scope: &Rc<Scope>, module: usize) -> Value {
+        let known = |it: &Weak<Scope>| std::ptr::eq(it.as_ptr(), Rc::as_ptr(scope));
+        if !self.scopes.last().is_some_and(known) {
+            self.scopes.push(Rc::downgrade(scope));
+        }
         Value::Function(Rc::new(Closure {
             function: Arc::clone(function),
             scope: Rc::clone(scope),

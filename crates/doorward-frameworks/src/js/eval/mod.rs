@@ -12,7 +12,7 @@ mod platform;
 mod statements;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use doorward::inventory::GuardState;
@@ -150,6 +150,8 @@ pub(crate) struct Eval<'p, H> {
     program: &'p Program,
     pub(crate) host: H,
     loaded: HashMap<usize, Rc<Loaded>>,
+    /// Scopes that functions were made in. They hold each other, and are taken apart in the end.
+    scopes: Vec<Weak<Scope>>,
     /// What the program puts on objects of the host.
     host_props: HashMap<usize, Object>,
     frames: Vec<Frame>,
@@ -182,12 +184,26 @@ pub(crate) struct Eval<'p, H> {
     pub(crate) problems: Vec<Problem>,
 }
 
+impl<H> Drop for Eval<'_, H> {
+    /// A function holds the scope it was made in, and the scope the function: nobody else would let go of them.
+    fn drop(&mut self) {
+        for module in self.loaded.values() {
+            module.scope.vars.take();
+            module.cjs.props.take();
+        }
+        for scope in self.scopes.iter().filter_map(Weak::upgrade) {
+            scope.vars.take();
+        }
+    }
+}
+
 impl<'p, H: Host> Eval<'p, H> {
     pub(crate) fn new(program: &'p Program, host: H) -> Self {
         Self {
             program,
             host,
             loaded: HashMap::new(),
+            scopes: Vec::new(),
             host_props: HashMap::new(),
             frames: Vec::new(),
             branch: Vec::new(),
@@ -214,7 +230,9 @@ impl<'p, H: Host> Eval<'p, H> {
     /// An evaluator for programs of which each module is an entry point, and imports are only worth reading where
     /// something of theirs is used.
     pub(crate) fn lazy(program: &'p Program, host: H) -> Self {
-        Self { lazy: true, ..Self::new(program, host) }
+        let mut eval = Self::new(program, host);
+        eval.lazy = true;
+        eval
     }
 
     /// Gives what runs next `steps` of its own, so that one module can't use up what others need.
