@@ -68,6 +68,16 @@ pub(crate) struct Object {
     pub(crate) class: Option<Rc<ClassValue>>,
 }
 
+impl Array {
+    /// Something that isn't known was done to it: every item may be gone, and there may be others.
+    pub(crate) fn doubt(&self) {
+        for item in self.items.borrow_mut().iter_mut() {
+            *item = std::mem::replace(item, Value::Unknown).or_nothing();
+        }
+        self.open.set(true);
+    }
+}
+
 impl Object {
     pub(crate) fn get(&self, name: &str) -> Option<Value> {
         self.props.borrow().iter().find(|(key, _)| &**key == name).map(|(_, value)| value.clone())

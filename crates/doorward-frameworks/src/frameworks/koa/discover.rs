@@ -565,6 +565,13 @@ fn excepted(value: &Value, all: &mut Vec<PathTemplate>) -> bool {
             Value::Str(text) => all.extend(text.text.parse::<PathTemplate>().ok()),
             // `/^\/public/` lets everything that starts so pass.
             Value::Regex(source, _) => match prefix_of(source) {
+                // Without a slash at its end, `/publication`, too.
+                Some(prefix) if source.ends_with(char::is_alphanumeric) => {
+                    let longer = [format!("{prefix}{{path}}"), format!("{prefix}{{path}}/{{*more}}")];
+                    all.extend(longer.iter().filter_map(|it| it.parse::<PathTemplate>().ok()));
+                    all.push(prefix.join(&PathTemplate::from_segments(vec![Segment::CatchAll("path".to_owned())])));
+                    all.push(prefix);
+                }
                 Some(prefix) => {
                     all.push(prefix.join(&PathTemplate::from_segments(vec![Segment::CatchAll("path".to_owned())])));
                     all.push(prefix);

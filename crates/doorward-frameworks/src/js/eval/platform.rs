@@ -207,6 +207,15 @@ impl<H: Host> Eval<'_, H> {
                 array.open.set(open || too_many || args.iter().any(|it| it.spread));
                 Value::Unknown
             }
+            "pop" | "shift" if !open && self.undecided() <= array.depth.get() => {
+                let mut items = array.items.borrow_mut();
+                let taken = if name == "pop" || items.is_empty() { items.pop() } else { Some(items.remove(0)) };
+                taken.unwrap_or(Value::Undefined)
+            }
+            "pop" | "shift" | "splice" | "fill" | "copyWithin" => {
+                array.doubt();
+                Value::Unknown
+            }
             "concat" => {
                 let mut all = items;
                 let mut open = open;

@@ -384,6 +384,24 @@ impl<H: Host> Eval<'_, H> {
                     }
                     _ => object.set(name, value.clone()),
                 },
+                Value::Array(array) if name == "length" && self.undecided() <= array.depth.get() => match value {
+                    Value::Num(0.0) => {
+                        array.items.take();
+                        array.open.set(false);
+                    }
+                    _ => array.doubt(),
+                },
+                Value::Array(array) => {
+                    let Ok(at) = name.parse::<usize>() else { continue };
+                    match array.items.borrow_mut().get_mut(at) {
+                        Some(item) if self.undecided() <= array.depth.get() => {
+                            *item = value.clone();
+                            continue;
+                        }
+                        _ => {}
+                    }
+                    array.doubt();
+                }
                 Value::Function(closure) => closure.props.set(name, value.clone()),
                 Value::Class(class) => class.statics.set(name, value.clone()),
                 Value::Host(object) if !self.host.is_method(object, name) => {

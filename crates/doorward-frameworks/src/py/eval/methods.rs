@@ -129,7 +129,15 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             ("pop", None) if self.branch.len() <= list.depth && !list.open.get() => {
                 return list.items.borrow_mut().pop().unwrap_or(Value::Unknown);
             }
+            ("clear", _) if self.branch.len() <= list.depth => {
+                list.items.take();
+                list.open.set(false);
+            }
+            // Any of the items may be the one that is gone.
             ("clear" | "remove" | "pop" | "discard", _) => {
+                for item in list.items.borrow_mut().iter_mut() {
+                    *item = std::mem::replace(item, Value::Unknown).or(Value::None);
+                }
                 list.open.set(true);
                 return Value::Unknown;
             }
