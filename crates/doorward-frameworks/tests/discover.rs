@@ -6,19 +6,22 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::string_slice,
     clippy::print_stdout,
     reason = "a test that fails should stop where it fails"
 )]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use doorward::inventory::{GuardState, Inventory, StepKind};
+use doorward::inventory::{Inventory, StepKind};
 use doorward_frameworks::{Analysis, DiscoverError, DiscoverOptions, discover};
 use serde_json::{Value, json};
+
+use common::{found, pinned_as, places, state};
 
 fn fixtures() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/express");
@@ -27,18 +30,6 @@ fn fixtures() -> Vec<PathBuf> {
     all.sort();
     assert!(all.len() >= 20, "fixtures are found by folder");
     all
-}
-
-fn found(folder: &Path) -> Analysis {
-    discover(folder, &DiscoverOptions::default()).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-}
-
-fn state(state: GuardState) -> &'static str {
-    match state {
-        GuardState::Guarded => "guarded",
-        GuardState::Open => "open",
-        GuardState::Unsure => "unsure",
-    }
 }
 
 /// What a fixture pins down.
@@ -65,33 +56,13 @@ fn summary(analysis: &Analysis) -> Value {
             .collect();
         apps.insert(format!("{} at {}", app.name, app.root), routes);
     }
-    let list = |diagnostics: &[doorward::diagnostic::Diagnostic]| {
-        diagnostics
-            .iter()
-            .map(|it| format!("{} {}", it.code, it.location.as_ref().map_or_else(String::new, ToString::to_string)))
-            .collect::<Vec<_>>()
-    };
-    let findings: Vec<String> = analysis.sources.iter().flat_map(|it| list(&it.findings)).collect();
-    json!({ "apps": apps, "unresolved": list(&analysis.inventory.unresolved), "findings": findings })
+    let findings: Vec<String> = analysis.sources.iter().flat_map(|it| places(&it.findings)).collect();
+    json!({ "apps": apps, "unresolved": places(&analysis.inventory.unresolved), "findings": findings })
 }
 
 #[test]
 fn every_fixture_is_read_as_expected() {
-    let mut wrong = Vec::new();
-    for folder in fixtures() {
-        let file = folder.join("expected.json");
-        let got = summary(&found(&folder));
-        if std::env::var_os("DOORWARD_BLESS").is_some() {
-            std::fs::write(&file, serde_json::to_string_pretty(&got).unwrap() + "\n").unwrap();
-            continue;
-        }
-        let text = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{} is missing", file.display()));
-        let expected: Value = serde_json::from_str(&text).unwrap();
-        if got != expected {
-            wrong.push(format!("{}: {got:#}", folder.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    pinned_as(&fixtures(), summary);
 }
 
 #[test]

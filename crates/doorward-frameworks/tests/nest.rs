@@ -5,21 +5,19 @@
 //! compares: every route must be there, no other may be, a stranger must be refused by what is said to be guarded and
 //! by nothing that is said to be open.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test that fails should stop where it fails"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that fails should stop where it fails")]
+
+mod common;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use doorward::diagnostic::Diagnostic;
-use doorward::inventory::{GuardState, StepKind};
+use doorward::inventory::StepKind;
 use doorward_frameworks::{Analysis, DiscoverOptions, discover};
 use serde_json::{Value, json};
+
+use common::{found, pinned_as, places, state};
 
 const FRAMEWORKS: &[&str] = &["hono", "koa", "nest"];
 
@@ -33,18 +31,6 @@ fn fixtures(framework: &str) -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = entries.map(|it| it.unwrap().path()).filter(|it| it.is_dir()).collect();
     all.sort();
     all
-}
-
-fn found(folder: &Path) -> Analysis {
-    discover(folder, &DiscoverOptions::default()).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-}
-
-fn state(state: GuardState) -> &'static str {
-    match state {
-        GuardState::Guarded => "guarded",
-        GuardState::Open => "open",
-        GuardState::Unsure => "unsure",
-    }
 }
 
 /// What a fixture pins down.
@@ -72,34 +58,13 @@ fn summary(analysis: &Analysis) -> Value {
         };
         apps.insert(name, told);
     }
-    let list = |diagnostics: &[Diagnostic]| {
-        let line = |it: &Diagnostic| {
-            let place = it.location.as_ref().map_or_else(String::new, ToString::to_string);
-            format!("{} {place}", it.code)
-        };
-        diagnostics.iter().map(line).collect::<Vec<_>>()
-    };
-    let findings: Vec<String> = analysis.sources.iter().flat_map(|it| list(&it.findings)).collect();
-    json!({ "apps": apps, "unresolved": list(&analysis.inventory.unresolved), "findings": findings })
+    let findings: Vec<String> = analysis.sources.iter().flat_map(|it| places(&it.findings)).collect();
+    json!({ "apps": apps, "unresolved": places(&analysis.inventory.unresolved), "findings": findings })
 }
 
 #[test]
 fn every_fixture_is_read_as_expected() {
-    let mut wrong = Vec::new();
-    for folder in FRAMEWORKS.iter().flat_map(|it| fixtures(it)) {
-        let file = folder.join("expected.json");
-        let got = summary(&found(&folder));
-        if std::env::var_os("DOORWARD_BLESS").is_some() {
-            std::fs::write(&file, serde_json::to_string_pretty(&got).unwrap() + "\n").unwrap();
-            continue;
-        }
-        let text = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{} is missing", file.display()));
-        let expected: Value = serde_json::from_str(&text).unwrap();
-        if got != expected {
-            wrong.push(format!("{}: {got:#}", folder.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    pinned_as(&FRAMEWORKS.iter().flat_map(|it| fixtures(it)).collect::<Vec<_>>(), summary);
 }
 
 #[test]

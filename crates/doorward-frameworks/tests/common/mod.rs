@@ -55,22 +55,27 @@ pub(crate) fn summary(analysis: &Analysis) -> Value {
             .collect();
         apps.insert(format!("{} at {} ({})", app.name, app.root, app.framework), routes);
     }
-    let list = |diagnostics: &[Diagnostic]| {
-        diagnostics
-            .iter()
-            .map(|it| format!("{} {}", it.code, it.location.as_ref().map_or_else(String::new, ToString::to_string)))
-            .collect::<Vec<_>>()
-    };
-    let findings: Vec<String> = analysis.sources.iter().flat_map(|it| list(&it.findings)).collect();
-    json!({ "apps": apps, "unresolved": list(&analysis.inventory.unresolved), "findings": findings })
+    let findings: Vec<String> = analysis.sources.iter().flat_map(|it| places(&it.findings)).collect();
+    json!({ "apps": apps, "unresolved": places(&analysis.inventory.unresolved), "findings": findings })
+}
+
+/// Diagnostics as fixtures pin them down: code and place.
+pub(crate) fn places(diagnostics: &[Diagnostic]) -> Vec<String> {
+    let place = |it: &Diagnostic| it.location.as_ref().map_or_else(String::new, ToString::to_string);
+    diagnostics.iter().map(|it| format!("{} {}", it.code, place(it))).collect()
 }
 
 /// Compares every fixture of a framework with its `expected.json`, or writes that file if `DOORWARD_BLESS` is set.
 pub(crate) fn pinned(framework: &str) {
+    pinned_as(&fixtures(framework), summary);
+}
+
+/// The same for these folders, with a summary of one's own.
+pub(crate) fn pinned_as(folders: &[PathBuf], summary: impl Fn(&Analysis) -> Value) {
     let mut wrong = Vec::new();
-    for folder in fixtures(framework) {
+    for folder in folders {
         let file = folder.join("expected.json");
-        let got = summary(&found(&folder));
+        let got = summary(&found(folder));
         if std::env::var_os("DOORWARD_BLESS").is_some() {
             std::fs::write(&file, serde_json::to_string_pretty(&got).unwrap() + "\n").unwrap();
             continue;

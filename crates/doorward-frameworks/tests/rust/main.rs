@@ -5,22 +5,21 @@
 //! holds their applications and tells what each request is answered. A line of `truth.txt` is a route and the state of
 //! its guard, or, behind `!`, a request that no route answers.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails should stop where it fails"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails should stop where it fails")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod oracle;
 mod shapes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use doorward::inventory::{GuardState, Route};
-use doorward_frameworks::{Analysis, DiscoverOptions, discover};
+use doorward::inventory::Route;
+use doorward_frameworks::Analysis;
 use serde_json::{Value, json};
+
+use common::{found, pinned_as, places, state};
 
 fn fixtures() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
@@ -33,18 +32,6 @@ fn fixtures() -> Vec<PathBuf> {
         .collect();
     all.sort();
     all
-}
-
-fn found(folder: &Path) -> Analysis {
-    discover(folder, &DiscoverOptions::default()).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-}
-
-fn state(state: GuardState) -> &'static str {
-    match state {
-        GuardState::Guarded => "guarded",
-        GuardState::Open => "open",
-        GuardState::Unsure => "unsure",
-    }
 }
 
 fn name(folder: &Path) -> String {
@@ -69,17 +56,11 @@ fn summary(analysis: &Analysis) -> Value {
             .collect();
         apps.insert(format!("{} at {}, {}", app.name, app.root, app.framework), routes);
     }
-    let list = |diagnostics: &[doorward::diagnostic::Diagnostic]| {
-        diagnostics
-            .iter()
-            .map(|it| format!("{} {}", it.code, it.location.as_ref().map_or_else(String::new, ToString::to_string)))
-            .collect::<Vec<_>>()
-    };
-    let findings: Vec<String> = analysis.sources.iter().flat_map(|it| list(&it.findings)).collect();
+    let findings: Vec<String> = analysis.sources.iter().flat_map(|it| places(&it.findings)).collect();
     if analysis.inventory.apps.iter().any(|it| it.routes.iter().any(|it| it.shape.body.is_some())) {
-        return json!({ "apps": apps, "unresolved": list(&analysis.inventory.unresolved), "findings": findings, "shapes": shapes_of(analysis) });
+        return json!({ "apps": apps, "unresolved": places(&analysis.inventory.unresolved), "findings": findings, "shapes": shapes_of(analysis) });
     }
-    json!({ "apps": apps, "unresolved": list(&analysis.inventory.unresolved), "findings": findings })
+    json!({ "apps": apps, "unresolved": places(&analysis.inventory.unresolved), "findings": findings })
 }
 
 /// What the routes of a fixture take and give.
@@ -96,21 +77,7 @@ fn shapes_of(analysis: &Analysis) -> Value {
 
 #[test]
 fn every_rust_fixture_is_read_as_expected() {
-    let mut wrong = Vec::new();
-    for folder in fixtures() {
-        let file = folder.join("expected.json");
-        let got = summary(&found(&folder));
-        if std::env::var_os("DOORWARD_BLESS").is_some() {
-            std::fs::write(&file, serde_json::to_string_pretty(&got).unwrap() + "\n").unwrap();
-            continue;
-        }
-        let text = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{} is missing", file.display()));
-        let expected: Value = serde_json::from_str(&text).unwrap();
-        if got != expected {
-            wrong.push(format!("{}: {got:#}", folder.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    pinned_as(&fixtures(), summary);
 }
 
 #[test]
