@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -66,9 +67,50 @@ pub(crate) fn json(verb: &str, ok: bool, findings: &[Diagnostic], rest: &impl Se
         rest: &'a T,
     }
     let envelope = Envelope { schema: format!("doorward/{verb}/v1"), ok, findings, rest };
-    match serde_json::to_string_pretty(&envelope) {
-        Ok(text) => say!("{}", secret::redact(&text)),
-        Err(error) => tell!("the result can't be written as JSON: {error}"),
+    // There is no colour in it for `anstream` to look for.
+    let mut lines = Redacting { inner: std::io::stdout().lock(), held: Vec::with_capacity(2 * Redacting::<()>::PIECE) };
+    let written = serde_json::to_writer_pretty(&mut lines, &envelope);
+    if let Err(error) =
+        written.map_err(std::io::Error::from).and_then(|()| lines.write_all(b"\n")).and_then(|()| lines.flush())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        tell!("the result can't be written as JSON: {error}");
+    }
+}
+
+/// Passes text on without the secrets in it, whole lines at a time: a large document need not be held, and no string
+/// of JSON has more than one line.
+struct Redacting<W> {
+    inner: W,
+    held: Vec<u8>,
+}
+
+impl<W> Redacting<W> {
+    const PIECE: usize = 64 * 1024;
+}
+
+impl<W: Write> Write for Redacting<W> {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.held.extend_from_slice(text);
+        if self.held.len() > Self::PIECE
+            && let Some(end) = self.held.iter().rposition(|it| *it == b'\n')
+        {
+            let rest = self.held.split_off(end + 1);
+            self.flush()?;
+            self.held.extend_from_slice(&rest);
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let text = String::from_utf8_lossy(&self.held);
+        let clean = match text.contains("PRIVATE KEY") {
+            true => text.split_inclusive('\n').map(redacted_line).collect(),
+            false => secret::redact(&text),
+        };
+        self.inner.write_all(clean.as_bytes())?;
+        self.held.clear();
+        self.inner.flush()
     }
 }
 
@@ -86,6 +128,17 @@ pub(crate) fn document(text: &str, file: Option<&Path>) -> Result<(), Failure> {
     })?;
     tell!("Wrote `{}`.", clean(&file.display().to_string()));
     Ok(())
+}
+
+/// A line of JSON without the secrets in it. A private key without an end swallows what follows it, and the end of the
+/// string must not be lost with it.
+fn redacted_line(line: &str) -> String {
+    let mut clean = secret::redact(line);
+    let end = ["\",\n", "\"\n"].into_iter().find(|it| line.ends_with(it));
+    if let Some(end) = end.filter(|it| !clean.ends_with(it)) {
+        clean.push_str(end);
+    }
+    clean
 }
 
 /// Findings as text, with the lines they point at.

@@ -140,17 +140,17 @@ fn discover_here(given: &Path, options: &DiscoverOptions) -> Result<Analysis, Di
     let take = |walked: &mut walk::Walk, kind| walked.sources.remove(&kind).unwrap_or_default();
     let sources = take(&mut walked, Kind::JavaScript);
     if !sources.is_empty() {
-        let language = js::packages::JavaScript::parse(&root, sources, &walked.manifests, &mut reading.unresolved)?;
+        let language = js::packages::JavaScript::parse(&root, sources, &walked.manifests, &mut reading.unresolved);
         reading.read(&language, options, &survey);
     }
     let sources = take(&mut walked, Kind::Python);
     if !sources.is_empty() {
-        let language = py::packages::Python::parse(&root, sources, &walked.manifests, &mut reading.unresolved)?;
+        let language = py::packages::Python::parse(&root, sources, &walked.manifests, &mut reading.unresolved);
         reading.read(&language, options, &survey);
     }
     let sources = take(&mut walked, Kind::Rust);
     if !sources.is_empty() {
-        let language = rs::packages::Rust::parse(&root, sources, &walked.manifests, &mut reading.unresolved)?;
+        let language = rs::packages::Rust::parse(&root, sources, &walked.manifests, &mut reading.unresolved);
         reading.read(&language, options, &survey);
     }
     reading.finish(shown, survey)

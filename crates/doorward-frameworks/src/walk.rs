@@ -1,9 +1,10 @@
 //! Which files of a tree are worth reading.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -88,7 +89,7 @@ pub(crate) enum Kind {
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
     /// Source files by language, in path order.
-    pub(crate) sources: BTreeMap<Kind, Vec<(PathBuf, String)>>,
+    pub(crate) sources: BTreeMap<Kind, Vec<(PathBuf, Arc<str>)>>,
     /// Every manifest, of any language, in path order.
     pub(crate) manifests: Vec<(PathBuf, String)>,
     /// Every file, whatever it holds, in path order; only what is installed is left out.
@@ -98,12 +99,12 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    /// The text of the source file at `path`.
-    pub(crate) fn text(&self, path: &Path) -> Option<&str> {
-        self.sources.values().find_map(|all| {
-            let at = all.binary_search_by(|(other, _)| other.as_path().cmp(path)).ok()?;
-            all.get(at).map(|(_, text)| text.as_str())
-        })
+    /// For each of `files`, the text if it is a source file.
+    pub(crate) fn texts(&self) -> Vec<Option<&str>> {
+        // Both are in path order.
+        let mut rest: Vec<_> = self.sources.values().map(|all| all.iter().peekable()).collect();
+        let mut text = |path: &PathBuf| rest.iter_mut().find_map(|it| it.next_if(|(other, _)| other == path));
+        self.files.iter().map(|path| text(path).map(|(_, text)| &**text)).collect()
     }
 }
 
@@ -146,10 +147,10 @@ pub(crate) fn walk(root: &Path) -> Walk {
         }
         wanted.push(Wanted { path: path.to_path_buf(), relative, kind: kind.filter(|_| !is_manifest) });
     }
-    let texts: Vec<_> = wanted.par_iter().map(Wanted::read).collect();
+    let texts: Vec<_> = wanted.par_iter().map_init(Vec::new, |buffer, it| it.read(buffer)).collect();
     for (Wanted { path, relative, kind }, text) in wanted.into_iter().zip(texts) {
         match (text, kind) {
-            (Ok(text), None) => found.manifests.push((path, text)),
+            (Ok(text), None) => found.manifests.push((path, text.as_ref().to_owned())),
             (Ok(text), Some(kind)) => found.sources.entry(kind).or_default().push((path, text)),
             (Err(why), _) => found.skipped.push(skipped(&relative, &why)),
         }
@@ -196,11 +197,16 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// The text, or why it is of no use.
-    fn read(&self) -> Result<String, String> {
-        let text = read_text(&self.path)?;
+    /// The text, or why it is of no use. `buffer` is what others were read into.
+    fn read(&self, buffer: &mut Vec<u8>) -> Result<Arc<str>, String> {
+        read_bytes(&self.path, buffer)?;
+        // Latin-1 in a comment must not cost the routes of a file; runtimes replace such bytes, too.
+        let text = match std::str::from_utf8(buffer) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(buffer),
+        };
         if self.kind.is_none() {
-            return Ok(text);
+            return Ok(Arc::from(text));
         }
         if is_nested_too_deeply(&text) {
             return Err("it is nested too deeply".to_owned());
@@ -208,31 +214,48 @@ impl Wanted {
         if self.path.file_name().is_some_and(|name| name.to_string_lossy().contains(".min.")) || is_minified(&text) {
             return Err("it is minified".to_owned());
         }
-        Ok(text)
+        Ok(Arc::from(text))
     }
 }
 
 /// The text of a regular file of moderate size, or why there is none.
 pub(crate) fn read_text(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    read_bytes(path, &mut bytes)?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+/// Fills `bytes` with a regular file of moderate size.
+fn read_bytes(path: &Path, bytes: &mut Vec<u8>) -> Result<(), String> {
     let unread = |error: std::io::Error| format!("it can't be read: {error}");
     // Opening a pipe waits for somebody to write to it.
-    if !std::fs::metadata(path).map_err(unread)?.is_file() {
+    let known = std::fs::metadata(path).map_err(unread)?;
+    if !known.is_file() {
         return Err("it is not a regular file".to_owned());
     }
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(unread)?;
+    bytes.clear();
+    // Room for the end, which is only found by reading on. A file may have grown since.
+    bytes.reserve(usize::try_from(known.len().min(MAX_BYTES)).unwrap_or(0) + 1);
+    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(bytes)).map_err(unread)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err("it is larger than 1 MB".to_owned());
     }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err("it is UTF-16, not UTF-8".to_owned());
     }
-    // Latin-1 in a comment must not cost the routes of a file; runtimes replace such bytes, too.
-    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    Ok(())
 }
 
 /// `path` as seen from `root`, with `/`.
 pub(crate) fn relative(root: &Path, path: &Path) -> String {
+    // Most paths are written as they should be: looking at each of their parts takes ten times as long.
+    if let (Some(root), Some(path)) = (root.to_str(), path.to_str())
+        && MAIN_SEPARATOR == '/'
+        && let Some(inside) = path.strip_prefix(root).and_then(|it| it.strip_prefix('/'))
+        && !inside.split('/').any(|part| matches!(part, "" | "."))
+    {
+        return inside.to_owned();
+    }
     let inside = path.strip_prefix(root).unwrap_or(path);
     let parts: Vec<_> = inside.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
     if parts.is_empty() { ".".to_owned() } else { parts.join("/") }

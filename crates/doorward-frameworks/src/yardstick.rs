@@ -11,17 +11,17 @@ use crate::{js, rs, stack};
 /// many files there were.
 #[must_use]
 pub fn parse_alone(root: &Path) -> usize {
-    let Ok(pool) = stack::pool() else { return 0 };
-    let mut count = 0;
-    for (kind, files) in walk::walk(root).sources {
-        count += files.len();
-        pool.install(|| {
+    let all = || {
+        let sources = walk::walk(root).sources;
+        let count = sources.values().map(Vec::len).sum();
+        for (kind, files) in sources {
             files.into_par_iter().for_each(|(path, text)| match kind {
                 Kind::JavaScript => js::lower::parse_alone(&path, &text),
                 Kind::Python => drop(ruff_python_parser::parse_module(&text)),
                 Kind::Rust => rs::lower::parse_alone(&text),
             });
-        });
-    }
-    count
+        }
+        count
+    };
+    stack::with_stack(all).unwrap_or(0)
 }

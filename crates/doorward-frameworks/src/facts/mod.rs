@@ -73,38 +73,39 @@ pub(crate) fn survey(root: &Path, walked: &Walk) -> Survey {
 /// Searches every file of the tree, and those that git tracks although they are ignored. Environment files beside a
 /// manifest are read even where they are ignored.
 fn search(root: &Path, walked: &Walk) -> Survey {
-    let files = &walked.files;
     let folders = walked.manifests.iter().filter_map(|(path, _)| path.parent());
     let Some(scanner) = Scanner::new() else { return Survey::default() };
     let tracked = Tracked::below(root);
-    let mut all: Vec<(String, Standing)> = files
+    let mut all: Vec<(String, Standing, Option<&str>)> = walked
+        .files
         .iter()
-        .map(|path| {
+        .zip(walked.texts())
+        .map(|(path, text)| {
             let file = relative(root, path);
             let standing =
                 if tracked.as_ref().is_some_and(|it| it.has(&file)) { Standing::Tracked } else { Standing::Loose };
-            (file, standing)
+            (file, standing, text)
         })
         .collect();
-    let known: BTreeSet<&str> = all.iter().map(|(file, _)| file.as_str()).collect();
-    let mut more: Vec<(String, Standing)> = Vec::new();
+    let known: BTreeSet<&str> = all.iter().map(|(file, ..)| file.as_str()).collect();
+    let mut more: Vec<(String, Standing, Option<&str>)> = Vec::new();
     for file in tracked.iter().flat_map(Tracked::iter) {
         if !known.contains(file) && !is_foreign(file) && is_inside(root, file) {
-            more.push((file.to_owned(), Standing::Tracked));
+            more.push((file.to_owned(), Standing::Tracked, None));
         }
     }
     for folder in folders.chain([root]).collect::<BTreeSet<_>>() {
         for file in environment_files(root, folder) {
-            if !known.contains(file.as_str()) && !more.iter().any(|(other, _)| *other == file) {
-                more.push((file, Standing::Local));
+            if !known.contains(file.as_str()) && !more.iter().any(|(other, ..)| *other == file) {
+                more.push((file, Standing::Local, None));
             }
         }
     }
     all.append(&mut more);
-    all.retain(|(file, _)| !file.rsplit_once('.').is_some_and(|(_, it)| BINARY.contains(&it)));
+    all.retain(|(file, ..)| !file.rsplit_once('.').is_some_and(|(_, it)| BINARY.contains(&it)));
     let read: Vec<Result<FileSeen, Box<Diagnostic>>> = all
         .into_par_iter()
-        .map_init(Vec::new, |buffer, (file, standing)| read_one(&scanner, root, walked, file, standing, buffer))
+        .map_init(Vec::new, |buffer, (file, standing, text)| read_one(&scanner, root, file, text, standing, buffer))
         .collect();
     let mut survey = Survey::default();
     for one in read {
@@ -123,8 +124,8 @@ fn search(root: &Path, walked: &Walk) -> Survey {
 fn read_one(
     scanner: &Scanner,
     root: &Path,
-    walked: &Walk,
     file: String,
+    text: Option<&str>,
     standing: Standing,
     buffer: &mut Vec<u8>,
 ) -> Result<FileSeen, Box<Diagnostic>> {
@@ -135,7 +136,7 @@ fn read_one(
         Box::new(finding)
     };
     let path = root.join(&file);
-    let seen = match walked.text(&path) {
+    let seen = match text {
         Some(text) => scanner.text(&path, text, buffer),
         None if std::fs::metadata(&path).is_ok_and(|it| it.len() > scan::MAX_BYTES) => {
             return Err(unread("it is larger than 1 GB"));

@@ -476,7 +476,8 @@ pub(crate) fn scan<H: Host>(
                 {
                     body.selective = true;
                 }
-                let value = resolve(eval, callee, closure);
+                let silent = eval.is_from_silence(callee, closure);
+                let value = if silent { Value::Unknown } else { resolve(eval, callee, closure) };
                 if matches!(&value, Value::External(it) if it.name().ends_with("createRouteMatcher")) {
                     body.selective = true;
                 }

@@ -1,5 +1,6 @@
 //! Text to [`Module`]: the parser's tree, cut down to what the evaluator needs.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -85,14 +86,32 @@ pub(crate) fn parse_alone(path: &Path, text: &str) {
     Parser::new(&allocator, text, source_type(&path.to_string_lossy())).parse();
 }
 
+thread_local! {
+    /// Memory for one tree after the other: to ask the system for it anew takes longer than to parse a small file.
+    static ARENA: RefCell<Allocator> = RefCell::default();
+}
+
 fn parse_as(
     file: &Arc<str>,
     text: &Arc<str>,
     source_type: SourceType,
     take: &mut impl FnMut(&ast::Program, &mut Module),
 ) -> Module {
-    let allocator = Allocator::default();
-    let parsed = Parser::new(&allocator, text, source_type).parse();
+    let mut arena = ARENA.take();
+    let module = parse_in(&arena, file, text, source_type, take);
+    arena.reset();
+    ARENA.set(arena);
+    module
+}
+
+fn parse_in(
+    arena: &Allocator,
+    file: &Arc<str>,
+    text: &Arc<str>,
+    source_type: SourceType,
+    take: &mut impl FnMut(&ast::Program, &mut Module),
+) -> Module {
+    let parsed = Parser::new(arena, text, source_type).parse();
     let mut module = Module {
         file: Arc::clone(file),
         text: Arc::clone(text),

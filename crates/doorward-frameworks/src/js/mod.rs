@@ -18,6 +18,7 @@ pub(crate) mod pattern;
 pub(crate) mod program;
 mod reach;
 pub(crate) mod shapes;
+mod silence;
 pub(crate) mod stranger;
 #[expect(dead_code, reason = "types are for frameworks that come next")]
 pub(crate) mod types;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use doorward::diagnostic::{Diagnostic, Location};
 use rayon::prelude::*;
@@ -11,9 +12,8 @@ use super::ir::{Module, Outline};
 use super::program::{Program, SharedTree};
 use crate::frameworks::{Engine, Framework};
 use crate::model::{AppSource, SourceFile};
-use crate::project::{DiscoverError, Found, Language, Package};
+use crate::project::{Found, Language, Package};
 use crate::source::Place;
-use crate::stack;
 use crate::walk::{self, printable};
 
 /// The manifest of a package.
@@ -36,19 +36,19 @@ impl JavaScript {
     /// Parses `sources`. `manifests` are those of every language.
     pub(crate) fn parse(
         root: &Path,
-        sources: Vec<(PathBuf, String)>,
+        sources: Vec<(PathBuf, Arc<str>)>,
         manifests: &[(PathBuf, String)],
         unresolved: &mut Vec<Diagnostic>,
-    ) -> Result<Self, DiscoverError> {
+    ) -> Self {
         let manifests = read_manifests(root, manifests, unresolved);
         let workspace: HashMap<String, PathBuf> = manifests
             .iter()
             .filter_map(|it| Some((it.json.get("name")?.as_str()?.to_owned(), it.folder.clone())))
             .collect();
-        let program = Program::parse(root, sources, workspace).map_err(|_| DiscoverError::NoThread)?;
+        let program = Program::parse(root, sources, workspace);
         unresolved.extend(program.outlines().filter_map(syntax_error));
         let owned = owned(root, &program, &manifests);
-        Ok(Self { root: root.to_path_buf(), manifests, tree: program.tree(), owned })
+        Self { root: root.to_path_buf(), manifests, tree: program.tree(), owned }
     }
 }
 
@@ -76,11 +76,7 @@ impl Language for JavaScript {
 
     /// Packages share nothing but the program.
     fn discover_all(&self, jobs: &[(&Framework, Package)]) -> Vec<Option<Found>> {
-        let one = |(framework, package): &(&Framework, Package)| self.discover(framework, package);
-        match stack::pool() {
-            Ok(pool) if jobs.len() > 1 => pool.install(|| jobs.par_iter().map(one).collect()),
-            _ => jobs.iter().map(one).collect(),
-        }
+        jobs.par_iter().map(|(framework, package)| self.discover(framework, package)).collect()
     }
 
     fn app_name(&self, root: &str) -> String {
@@ -143,10 +139,16 @@ fn owned(root: &Path, program: &Program, manifests: &[Manifest]) -> Vec<Owned> {
     }
     all.sort_by(|one, two| one.folder.cmp(&two.folder));
     let by_folder: HashMap<PathBuf, usize> = all.iter().enumerate().map(|(at, it)| (it.folder.clone(), at)).collect();
+    // They come in the order of their paths, many from each folder.
+    let mut last: Option<(&str, Option<usize>)> = None;
     for (at, module) in program.outlines().enumerate() {
-        let file = root.join(&*module.file);
-        let Some(owner) = file.ancestors().skip(1).find_map(|it| by_folder.get(it)) else { continue };
-        let Some(owner) = all.get_mut(*owner) else { continue };
+        let folder = module.file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let owner = match last {
+            Some((other, owner)) if other == folder => owner,
+            _ => root.join(folder).ancestors().find_map(|it| by_folder.get(it)).copied(),
+        };
+        last = Some((folder, owner));
+        let Some(owner) = owner.and_then(|it| all.get_mut(it)) else { continue };
         owner.modules.push(at);
         for source in module.sources.iter().map(|it| package_of(it)).filter(|it| !it.starts_with(['.', '/'])) {
             if !owner.imports.contains(source) {

@@ -13,7 +13,7 @@ use super::files::Files;
 use super::ir::{Module, Outline};
 use super::lower;
 use super::reach;
-use crate::stack;
+use super::silence;
 use crate::walk;
 
 /// Every module of a tree, in outline; each is read in full when something is asked of it, and forgotten with the view
@@ -23,6 +23,10 @@ pub(crate) struct Program {
     /// What was read in full. It stays the same for as long as somebody looks: functions are told apart by where they
     /// are kept.
     modules: RefCell<HashMap<usize, Arc<Module>>>,
+    /// What names led to, by the module that says them.
+    targets: RefCell<HashMap<usize, HashMap<Box<str>, Target>>>,
+    /// Whether modules are silent, where somebody asked.
+    silent: RefCell<HashMap<usize, bool>>,
 }
 
 /// What all views share.
@@ -88,27 +92,21 @@ pub(crate) enum Target {
 
 impl Program {
     /// Parses `sources`, in parallel.
-    pub(crate) fn parse(
-        root: &Path,
-        sources: Vec<(PathBuf, String)>,
-        workspace: HashMap<String, PathBuf>,
-    ) -> Result<Self, rayon::ThreadPoolBuildError> {
-        let parsed: Vec<(PathBuf, File)> = stack::pool()?.install(|| {
-            sources
-                .into_par_iter()
-                .map(|(path, text)| {
-                    let (outline, module) = lower::outline(&walk::relative(root, &path), Arc::from(text));
-                    (path, File { outline, module: Mutex::new(module.map(Arc::new)) })
-                })
-                .collect()
-        });
+    pub(crate) fn parse(root: &Path, sources: Vec<(PathBuf, Arc<str>)>, workspace: HashMap<String, PathBuf>) -> Self {
+        let parsed: Vec<(PathBuf, File)> = sources
+            .into_par_iter()
+            .map(|(path, text)| {
+                let (outline, module) = lower::outline(&walk::relative(root, &path), text);
+                (path, File { outline, module: Mutex::new(module.map(Arc::new)) })
+            })
+            .collect();
         let by_path = parsed.iter().enumerate().map(|(at, (path, _))| (path.clone(), at)).collect();
         let files: Vec<File> = parsed.into_iter().map(|(_, file)| file).collect();
         let folders: Vec<(String, String)> =
             workspace.iter().map(|(name, folder)| (name.clone(), walk::relative(root, folder))).collect();
         let outlines: Vec<&Outline> = files.iter().map(|it| &it.outline).collect();
         let matters = reach::matters(&outlines, &folders);
-        Ok(Self::of(Arc::new(Tree {
+        Self::of(Arc::new(Tree {
             root: root.to_path_buf(),
             files,
             by_path,
@@ -119,11 +117,11 @@ impl Program {
             aliases: Aliases::default(),
             resolved: RwLock::default(),
             workspace,
-        })))
+        }))
     }
 
     fn of(tree: Arc<Tree>) -> Self {
-        Self { tree, modules: RefCell::default() }
+        Self { tree, modules: RefCell::default(), targets: RefCell::default(), silent: RefCell::default() }
     }
 
     /// The tree, without what was read through this view.
@@ -172,7 +170,32 @@ impl Program {
 
     /// Where `source`, named in module `from`, leads.
     pub(crate) fn resolve(&self, from: usize, source: &str) -> Target {
-        self.tree.resolve(&self.file(from), source)
+        if let Some(known) = self.targets.borrow().get(&from).and_then(|it| it.get(source)) {
+            return known.clone();
+        }
+        let target = self.tree.resolve(&self.file(from), source);
+        self.targets.borrow_mut().entry(from).or_default().insert(Box::from(source), target.clone());
+        target
+    }
+
+    /// Whether neither `source`, named in module `from`, nor what it leads to can have to do with who is let in.
+    pub(crate) fn is_silent(&self, from: usize, source: &str) -> bool {
+        let Target::Module(at) = self.resolve(from, source) else { return false };
+        if let Some(known) = self.silent.borrow().get(&at) {
+            return *known;
+        }
+        let all = silence::silent(self, at);
+        let mut silent = self.silent.borrow_mut();
+        match &all {
+            Some(all) => silent.extend(all.iter().map(|it| (*it, true))),
+            None => drop(silent.insert(at, false)),
+        }
+        all.is_some()
+    }
+
+    /// Whether all that a module imports is known without reading it in full.
+    pub(super) fn is_outlined(&self, at: usize) -> bool {
+        at < self.tree.files.len()
     }
 
     /// The modules directly in `folder` (relative to the tree), with their file names.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use doorward::diagnostic::{Diagnostic, Location};
 use ruff_python_ast::{Expr, Stmt};
@@ -11,7 +12,7 @@ use super::eval::Problem;
 use super::program::{Module, Program};
 use crate::frameworks::{Engine, Framework};
 use crate::model::{AppSource, SourceFile};
-use crate::project::{DiscoverError, Found, Language, Package};
+use crate::project::{Found, Language, Package};
 use crate::source::Place;
 use crate::walk::{self, printable};
 
@@ -39,16 +40,16 @@ impl Python {
     /// Parses `sources`. `manifests` are those of every language.
     pub(crate) fn parse(
         root: &Path,
-        sources: Vec<(PathBuf, String)>,
+        sources: Vec<(PathBuf, Arc<str>)>,
         manifests: &[(PathBuf, String)],
         unresolved: &mut Vec<Diagnostic>,
-    ) -> Result<Self, DiscoverError> {
+    ) -> Self {
         let manifests = read_manifests(root, manifests, unresolved);
-        let program = Program::parse(root, sources).map_err(|_| DiscoverError::NoThread)?;
+        let program = Program::parse(root, sources);
         for at in 0..program.count() {
             unresolved.extend(syntax_error(program.module(at)));
         }
-        Ok(Self { root: root.to_path_buf(), manifests, program })
+        Self { root: root.to_path_buf(), manifests, program }
     }
 }
 

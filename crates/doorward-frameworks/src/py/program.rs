@@ -11,7 +11,6 @@ use ruff_text_size::Ranged;
 
 use super::imports::{self, Facts, ImportRef};
 use super::stdlib::is_standard;
-use crate::stack;
 use crate::walk;
 
 /// One source file, or a folder that is a package without having a file that says so.
@@ -71,8 +70,7 @@ const MAX_LED_TO: usize = 2_000;
 
 impl Program {
     /// Parses `sources`, in parallel, and what their imports lead to in folders that are otherwise left out.
-    pub(crate) fn parse(root: &Path, sources: Vec<(PathBuf, String)>) -> Result<Self, rayon::ThreadPoolBuildError> {
-        let pool = stack::pool()?;
+    pub(crate) fn parse(root: &Path, sources: Vec<(PathBuf, Arc<str>)>) -> Self {
         let mut program = Self {
             root: root.to_path_buf(),
             modules: Vec::new(),
@@ -81,14 +79,13 @@ impl Program {
             imported: HashSet::new(),
             resolved: RefCell::default(),
         };
-        let mut batch: Vec<(String, String)> =
+        let mut batch: Vec<(String, Arc<str>)> =
             sources.into_iter().map(|(path, text)| (walk::relative(root, &path), text)).collect();
         let mut asked = HashSet::new();
         let mut led_to = 0;
         while !batch.is_empty() {
             let from = program.modules.len();
-            let parsed: Vec<Module> =
-                pool.install(|| batch.into_par_iter().map(|(file, text)| parse(file, Arc::from(text))).collect());
+            let parsed: Vec<Module> = batch.into_par_iter().map(|(file, text)| parse(file, text)).collect();
             for module in parsed {
                 program.by_file.insert(module.file.clone(), program.modules.len());
                 program.modules.push(module);
@@ -101,7 +98,7 @@ impl Program {
         }
         program.add_folders();
         program.index();
-        Ok(program)
+        program
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -253,7 +250,7 @@ impl Program {
     }
 
     /// Files that imports name and the walk left out, such as those of a package called `build`.
-    fn led_to(&self, from: usize, asked: &mut HashSet<String>) -> Vec<(String, String)> {
+    fn led_to(&self, from: usize, asked: &mut HashSet<String>) -> Vec<(String, Arc<str>)> {
         let mut found = Vec::new();
         for at in from..self.modules.len() {
             for import in &self.module(at).facts.imports {
@@ -265,7 +262,7 @@ impl Program {
                         let path = self.root.join(&file);
                         let real = path.symlink_metadata().is_ok_and(|it| it.is_file() && it.len() <= 1024 * 1024);
                         if real && let Ok(text) = std::fs::read_to_string(&path) {
-                            found.push((file, text));
+                            found.push((file, Arc::from(text)));
                         }
                     }
                 }

@@ -40,8 +40,8 @@ impl<'p> Host<'p> for Web {
 
 /// What the program in `files` adds. Files are named before a line `---`.
 fn added(files: &[(&str, &str)]) -> Vec<String> {
-    let sources = files.iter().map(|(name, text)| (PathBuf::from("/t").join(name), (*text).to_owned())).collect();
-    let program = Program::parse(&PathBuf::from("/t"), sources).unwrap();
+    let sources = files.iter().map(|(name, text)| (PathBuf::from("/t").join(name), (*text).into())).collect();
+    let program = Program::parse(&PathBuf::from("/t"), sources);
     let mut eval = Eval::new(&program, Web::default());
     let modules: Vec<usize> = (0..program.count()).collect();
     modules.iter().for_each(|it| eval.load(*it));

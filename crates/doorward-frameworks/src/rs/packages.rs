@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use doorward::diagnostic::{Diagnostic, Location};
 use toml::{Table, Value};
 
 use super::program::{Dependency, Manifest, Program};
 use crate::frameworks::{Engine, Framework};
-use crate::project::{DiscoverError, Found, Language, Package};
+use crate::project::{Found, Language, Package};
 use crate::source::Place;
 use crate::walk::{self, printable};
 
@@ -28,13 +29,13 @@ impl Rust {
     /// Parses `sources`. `manifests` are those of every language.
     pub(crate) fn parse(
         root: &Path,
-        sources: Vec<(PathBuf, String)>,
+        sources: Vec<(PathBuf, Arc<str>)>,
         manifests: &[(PathBuf, String)],
         unresolved: &mut Vec<Diagnostic>,
-    ) -> Result<Self, DiscoverError> {
+    ) -> Self {
         let files: BTreeSet<String> = sources.iter().map(|(path, _)| walk::relative(root, path)).collect();
         let packages = read_manifests(root, manifests, &files, unresolved);
-        let program = Program::parse(root, sources, packages).map_err(|_| DiscoverError::NoThread)?;
+        let program = Program::parse(root, sources, packages);
         for at in 0..program.count() {
             let module = program.module(at);
             if let Some((line, column, message)) = &module.error {
@@ -47,7 +48,7 @@ impl Rust {
                 );
             }
         }
-        Ok(Self { root: root.to_path_buf(), program })
+        Self { root: root.to_path_buf(), program }
     }
 }
 

@@ -15,7 +15,6 @@ use super::ir::{Const, Function, Impl, Items, Module, Name, offset_of};
 use super::lower;
 use super::macros::Macros;
 use crate::source::{Place, Span};
-use crate::stack;
 use crate::walk;
 
 pub(crate) use names::Def;
@@ -124,12 +123,7 @@ pub(crate) struct Program {
 
 impl Program {
     /// Parses `sources`, in parallel, and builds the crates that `packages` describe.
-    pub(crate) fn parse(
-        root: &FilePath,
-        sources: Vec<(PathBuf, String)>,
-        packages: Vec<Manifest>,
-    ) -> Result<Self, rayon::ThreadPoolBuildError> {
-        let pool = stack::pool()?;
+    pub(crate) fn parse(root: &FilePath, sources: Vec<(PathBuf, Arc<str>)>, packages: Vec<Manifest>) -> Self {
         let libraries: Vec<(String, String)> = packages
             .iter()
             .filter_map(|it| Some((it.folder.clone(), it.library.as_ref()?.0.replace('-', "_"))))
@@ -141,16 +135,14 @@ impl Program {
             .filter(|(_, it)| !own.contains(&*it.package.replace('-', "_")))
             .map(|(name, _)| name.clone())
             .collect();
-        let sources: Vec<(String, String)> =
+        let sources: Vec<(String, Arc<str>)> =
             sources.into_iter().map(|(path, text)| (walk::relative(root, &path), text)).collect();
-        let modules = pool.install(|| {
-            let macros = Macros::collect(&sources, &libraries, foreign);
-            let parse = |(file, text): (String, String)| Arc::new(lower::parse(&file, Arc::from(text), &macros));
-            sources.into_par_iter().map(parse).collect()
-        });
+        let macros = Macros::collect(&sources, &libraries, foreign);
+        let parse = |(file, text): (String, Arc<str>)| Arc::new(lower::parse(&file, text, &macros));
+        let modules = sources.into_par_iter().map(parse).collect();
         let mut program = Self { modules, packages, ..Self::default() };
         program.build();
-        Ok(program)
+        program
     }
 
     pub(crate) fn count(&self) -> usize {

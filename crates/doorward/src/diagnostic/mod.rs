@@ -89,8 +89,10 @@ impl Location {
     #[must_use]
     pub fn of_offset(file: impl Into<String>, text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+        let bytes = before.as_bytes();
+        let line = bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let start = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let column = before.get(start..).map_or(0, |line| line.chars().count()) + 1;
         Self {
             file: file.into(),
             line: u32::try_from(line).unwrap_or(u32::MAX),

@@ -83,7 +83,7 @@ impl Reader<'_> {
     fn roots(&mut self, package: &Package) -> Vec<usize> {
         let mut exported = BTreeSet::new();
         for (rank, module) in package.modules.iter().enumerate().filter(|(_, at)| self.program.matters(**at)) {
-            let value = self.eval.export(*module, "default", &mut HashSet::new());
+            let value = self.eval.exported(*module, "default");
             let table = match &value {
                 Some(Value::Host(object)) => self.eval.host.made.get(*object).map(|it| (it.table, rank)),
                 Some(Value::Object(options)) => match options.get("fetch") {

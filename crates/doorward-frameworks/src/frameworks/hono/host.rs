@@ -200,10 +200,6 @@ fn first_is_handler(first: &Arg, rest: &[Arg]) -> bool {
 }
 
 impl Host for Hono {
-    fn stands_for(&self, _file: &str) -> Option<&'static str> {
-        None
-    }
-
     fn call(&mut self, callee: &External, args: &[Arg], site: &Site) -> Option<Value> {
         let path = callee.path();
         match path.as_slice() {

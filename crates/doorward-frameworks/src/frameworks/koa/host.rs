@@ -158,10 +158,6 @@ fn routers_in(value: &Value, depth: usize, all: &mut Vec<usize>) {
 }
 
 impl Host for Koa {
-    fn stands_for(&self, _file: &str) -> Option<&'static str> {
-        None
-    }
-
     fn call(&mut self, callee: &External, args: &[Arg], site: &Site) -> Option<Value> {
         let path = callee.path();
         match path.as_slice() {

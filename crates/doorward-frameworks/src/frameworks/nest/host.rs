@@ -134,10 +134,6 @@ impl Nest {
 }
 
 impl Host for Nest {
-    fn stands_for(&self, _file: &str) -> Option<&'static str> {
-        None
-    }
-
     fn call(&mut self, callee: &External, args: &[Arg], site: &Site) -> Option<Value> {
         if let Some(value) = self.reflect(callee, args) {
             return Some(value);

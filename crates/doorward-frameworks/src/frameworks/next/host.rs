@@ -29,10 +29,6 @@ pub(super) struct Next {
 }
 
 impl Host for Next {
-    fn stands_for(&self, _file: &str) -> Option<&'static str> {
-        None
-    }
-
     fn call(&mut self, callee: &External, _args: &[Arg], _site: &Site) -> Option<Value> {
         match callee.path().as_slice() {
             ["next-connect"] | ["next-connect", "default" | "createRouter" | "createEdgeRouter" | "nc"] => {

@@ -1,7 +1,6 @@
 //! Calls: of functions, of what packages give, and of functions handed to code that can't be seen.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -201,7 +200,7 @@ impl<H: Host> Eval<'_, H> {
             }
             Value::Namespace(module) => {
                 // `import * as f from './f'` of a module that exports a function.
-                match self.export(*module, "default", &mut HashSet::new()) {
+                match self.exported(*module, "default") {
                     Some(value @ (Value::Function(_) | Value::External(_))) => {
                         self.call_value(&value, this, args, site)
                     }

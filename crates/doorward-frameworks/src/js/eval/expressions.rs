@@ -1,6 +1,5 @@
 //! Expressions.
 
-use std::collections::HashSet;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -253,7 +252,7 @@ impl<H: Host> Eval<'_, H> {
                     }
                     Value::Namespace(module) => {
                         for name in self.export_names(module) {
-                            if let Some(value) = self.export(module, &name, &mut HashSet::new()) {
+                            if let Some(value) = self.exported(module, &name) {
                                 object.set(&name, value);
                             }
                         }

@@ -1,6 +1,5 @@
 //! Members of values, and classes.
 
-use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -59,7 +58,7 @@ impl<H: Host> Eval<'_, H> {
                 }
                 Value::External(Rc::new(External::Member(Rc::clone(external), Arc::from(name))))
             }
-            Value::Namespace(module) => self.export(*module, name, &mut HashSet::new()).unwrap_or(Value::Undefined),
+            Value::Namespace(module) => self.exported(*module, name).unwrap_or(Value::Undefined),
             Value::Host(at) if self.host_prop(*at, name).is_some() => {
                 self.host_prop(*at, name).unwrap_or(Value::Unknown)
             }

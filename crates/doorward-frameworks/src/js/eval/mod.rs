@@ -18,6 +18,7 @@ use std::sync::Arc;
 use doorward::inventory::GuardState;
 
 use self::calls::unknown_args;
+use self::modules::Origin;
 use crate::js::ir::{Class, Export, Expr, Function, Span};
 use crate::js::program::{Program, Target};
 use crate::js::value::{Arg, ClassValue, Closure, External, Object, Place, Scope, Slot, Value};
@@ -58,8 +59,10 @@ impl Site {
 
 /// Says what packages mean.
 pub(crate) trait Host {
-    /// Whether the module in `file` is to be treated as the package with the returned name.
-    fn stands_for(&self, file: &str) -> Option<&'static str>;
+    /// The package that a module of the tree is to be treated as.
+    fn stands_for(&self, _file: &str, _text: &str) -> Option<&'static str> {
+        None
+    }
     /// A call of something from a package. `None`: nothing special.
     fn call(&mut self, callee: &External, args: &[Arg], site: &Site) -> Option<Value>;
     /// A method call on an object the host made.
@@ -150,6 +153,8 @@ pub(crate) struct Eval<'p, H> {
     program: &'p Program,
     pub(crate) host: H,
     loaded: HashMap<usize, Rc<Loaded>>,
+    /// Where the names that modules export lead.
+    origins: HashMap<usize, HashMap<Arc<str>, Origin>>,
     /// Scopes that functions were made in. They hold each other, and are taken apart in the end.
     scopes: Vec<Weak<Scope>>,
     /// What the program puts on objects of the host.
@@ -203,6 +208,7 @@ impl<'p, H: Host> Eval<'p, H> {
             program,
             host,
             loaded: HashMap::new(),
+            origins: HashMap::new(),
             scopes: Vec::new(),
             host_props: HashMap::new(),
             frames: Vec::new(),
@@ -287,7 +293,7 @@ impl<'p, H: Host> Eval<'p, H> {
         meta.set("dirname", Value::text(&folder));
         scope.declare("import.meta", Value::Object(Rc::new(meta)));
         self.loaded.insert(module, Rc::new(Loaded { scope: Rc::clone(&scope), cjs }));
-        if self.host.stands_for(&code.file).is_some() {
+        if self.stands_for(module).is_some() {
             return;
         }
         for import in &code.imports {
@@ -336,7 +342,7 @@ impl<'p, H: Host> Eval<'p, H> {
         let code = self.program.module(module);
         if code.esm && !code.exports.is_empty() {
             for name in self.export_names(module) {
-                values.extend(self.export(module, &name, &mut HashSet::new()));
+                values.extend(self.exported(module, &name));
             }
         } else {
             let exports = self.cjs_exports(module);
@@ -393,7 +399,7 @@ impl<'p, H: Host> Eval<'p, H> {
         }
         let object = Object::default();
         for name in self.export_names(module) {
-            if let Some(value) = self.export(module, &name, &mut HashSet::new()) {
+            if let Some(value) = self.exported(module, &name) {
                 object.set(&name, value);
             }
         }
@@ -456,12 +462,13 @@ impl<'p, H: Host> Eval<'p, H> {
 
     /// The modules loaded so far, without those that stand for a package.
     pub(crate) fn read(&self) -> BTreeSet<usize> {
-        let ours = |at: &usize| self.host.stands_for(&self.program.file(*at)).is_none();
+        let ours = |at: &usize| self.stands_for(*at).is_none();
         self.loaded.keys().copied().filter(ours).collect()
     }
 
-    pub(crate) fn host_stands_for(&self, file: &str) -> bool {
-        self.host.stands_for(file).is_some()
+    /// The package that a module is to be treated as.
+    pub(crate) fn stands_for(&self, module: usize) -> Option<&'static str> {
+        self.host.stands_for(&self.program.file(module), &self.program.text(module))
     }
 
     /// Whether calling `function` of a module gives a promise. Its tree does not say so; its text does.

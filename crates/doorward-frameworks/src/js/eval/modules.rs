@@ -5,21 +5,34 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Eval, Host, MAX_DEPTH, Problem};
-use crate::js::ir::{Export, Imported, Span};
+use crate::js::ir::{Export, Expr, ExprKind, Imported, Span};
 use crate::js::program::Target;
-use crate::js::value::{Arg, External, Object, Value};
+use crate::js::value::{Arg, Closure, External, Object, Slot, Value};
+
+/// Where an exported value is made.
+#[derive(Debug, Clone)]
+pub(super) enum Origin {
+    /// A variable of a module.
+    Local { module: usize, local: Arc<str> },
+    /// Something that a module imports.
+    Import { module: usize, source: Arc<str>, imported: Imported },
+    /// A property of what a CommonJS module exports.
+    Property { module: usize, name: Arc<str> },
+    /// Something that isn't there.
+    Nowhere,
+}
 
 impl<H: Host> Eval<'_, H> {
     /// What `name` of `source` is, seen from `module`.
     pub(super) fn imported(&mut self, module: usize, source: &str, imported: &Imported) -> Value {
         match self.program.resolve(module, source) {
             Target::Module(target) => {
-                if let Some(package) = self.host.stands_for(&self.program.file(target)) {
+                if let Some(package) = self.stands_for(target) {
                     return external_import(package, imported);
                 }
                 match imported {
                     Imported::Namespace => self.namespace(target),
-                    Imported::Name(name) => self.export(target, name, &mut HashSet::new()).unwrap_or(Value::Unknown),
+                    Imported::Name(name) => self.exported(target, name).unwrap_or(Value::Unknown),
                 }
             }
             Target::Json(path) => match (self.json(&path), imported) {
@@ -30,6 +43,19 @@ impl<H: Host> Eval<'_, H> {
             },
             Target::Package => external_import(source, imported),
             Target::Missing => Value::Unknown,
+        }
+    }
+
+    /// Whether what `expr` is a part of comes from a module that can have nothing to do with who is let in.
+    pub(crate) fn is_from_silence(&self, expr: &Expr, closure: &Closure) -> bool {
+        let mut head = expr;
+        while let ExprKind::Member(object, _) = &head.kind {
+            head = object;
+        }
+        let ExprKind::Name(name) = &head.kind else { return false };
+        match closure.scope.lookup(name) {
+            Some(Slot::Import(source, _)) => self.program.is_silent(closure.module, &source),
+            _ => false,
         }
     }
 
@@ -44,52 +70,64 @@ impl<H: Host> Eval<'_, H> {
         self.loaded.get(&module).and_then(|it| it.cjs.get("exports")).unwrap_or(Value::Unknown)
     }
 
-    /// What a module exports under a name. `seen` is empty at first.
-    pub(crate) fn export(&mut self, module: usize, name: &str, seen: &mut HashSet<usize>) -> Option<Value> {
+    /// What a module exports as `name`, if it does.
+    pub(crate) fn exported(&mut self, module: usize, name: &str) -> Option<Value> {
+        // Two modules may say of the same name that it is the other's.
+        if self.depth > MAX_DEPTH {
+            return None;
+        }
+        self.depth += 1;
+        let value = self.exported_inside(module, name);
+        self.depth -= 1;
+        value
+    }
+
+    fn exported_inside(&mut self, module: usize, name: &str) -> Option<Value> {
+        // Where a name of a module of modules leads takes long to find, and stays the same.
+        if let Some(known) = self.origins.get(&module).and_then(|it| it.get(name)).cloned() {
+            return self.value_of(&known);
+        }
+        let origin = self.origin(module, name, &mut HashSet::new())?;
+        let value = self.value_of(&origin);
+        // What isn't there may not be there yet.
+        if !matches!(origin, Origin::Nowhere) {
+            self.origins.entry(module).or_default().insert(Arc::from(name), origin);
+        }
+        value
+    }
+
+    /// Where the value is made that a module exports under a name. `seen` is empty at first.
+    fn origin(&mut self, module: usize, name: &str, seen: &mut HashSet<usize>) -> Option<Origin> {
         // Re-exports may lead in a circle.
         if !seen.insert(module) || self.depth > MAX_DEPTH {
             return None;
         }
         self.depth += 1;
-        let value = self.export_inside(module, name, seen);
+        let origin = self.origin_inside(module, name, seen);
         self.depth -= 1;
-        value
+        origin
     }
 
-    /// What a module exports as `name`, if it does.
-    pub(crate) fn exported(&mut self, module: usize, name: &str) -> Option<Value> {
-        self.export(module, name, &mut HashSet::new())
-    }
-
-    pub(super) fn export_inside(&mut self, module: usize, name: &str, seen: &mut HashSet<usize>) -> Option<Value> {
+    fn origin_inside(&mut self, module: usize, name: &str, seen: &mut HashSet<usize>) -> Option<Origin> {
         self.load(module);
         let code = self.program.module(module);
         if !code.esm || code.exports.is_empty() {
-            let exports = self.cjs_exports(module);
-            return Some(match (&exports, name) {
-                (Value::Object(object), "default") => object.get("default").unwrap_or_else(|| exports.clone()),
-                (_, "default") => exports,
-                _ => self.member(&exports, name),
-            });
+            return Some(Origin::Property { module, name: Arc::from(name) });
         }
         for export in &code.exports {
             match export {
                 Export::Local { local, exported } if &**exported == name => {
-                    let scope = Rc::clone(&self.loaded.get(&module)?.scope);
                     // Modules that import each other may look before there is anything to see.
-                    scope.lookup(local)?;
-                    return Some(self.lookup(&scope, local, module));
+                    self.loaded.get(&module)?.scope.lookup(local)?;
+                    return Some(Origin::Local { module, local: Arc::clone(local) });
                 }
                 Export::From { source, imported, exported, .. } if &**exported == name => {
-                    let (source, imported) = (Arc::clone(source), imported.clone());
-                    return Some(match (self.program.resolve(module, &source), &imported) {
-                        (Target::Module(target), Imported::Name(inner))
-                            if self.host.stands_for(&self.program.file(target)).is_none() =>
-                        {
+                    return Some(match (self.program.resolve(module, source), imported) {
+                        (Target::Module(target), Imported::Name(inner)) if self.stands_for(target).is_none() => {
                             seen.remove(&module);
-                            self.export(target, inner, seen).unwrap_or(Value::Unknown)
+                            self.origin(target, inner, seen).unwrap_or(Origin::Nowhere)
                         }
-                        _ => self.imported(module, &source, &imported),
+                        _ => Origin::Import { module, source: Arc::clone(source), imported: imported.clone() },
                     });
                 }
                 _ => {}
@@ -98,21 +136,47 @@ impl<H: Host> Eval<'_, H> {
         if name == "default" {
             return None;
         }
-        let all: Vec<Arc<str>> = code
-            .exports
-            .iter()
-            .filter_map(|it| match it {
-                Export::All { source, .. } => Some(Arc::clone(source)),
-                _ => None,
-            })
-            .collect();
-        all.iter().find_map(|source| match self.program.resolve(module, source) {
-            Target::Module(target) => match self.host.stands_for(&self.program.file(target)) {
-                Some(package) => Some(external_import(package, &Imported::Name(Arc::from(name)))),
-                None => self.export(target, name, seen).filter(|it| !matches!(it, Value::Undefined)),
-            },
+        code.exports.iter().find_map(|it| match it {
+            Export::All { source, .. } => self.origin_in_all(module, source, name, seen),
             _ => None,
         })
+    }
+
+    /// Where `name` comes from, if `export * from source` has it.
+    fn origin_in_all(
+        &mut self,
+        module: usize,
+        source: &Arc<str>,
+        name: &str,
+        seen: &mut HashSet<usize>,
+    ) -> Option<Origin> {
+        let Target::Module(target) = self.program.resolve(module, source) else { return None };
+        if self.stands_for(target).is_some() {
+            let imported = Imported::Name(Arc::from(name));
+            return Some(Origin::Import { module, source: Arc::clone(source), imported });
+        }
+        let origin = self.origin(target, name, seen)?;
+        self.value_of(&origin).filter(|it| !matches!(it, Value::Undefined)).map(|_| origin)
+    }
+
+    fn value_of(&mut self, origin: &Origin) -> Option<Value> {
+        match origin {
+            Origin::Local { module, local } => {
+                let scope = Rc::clone(&self.loaded.get(module)?.scope);
+                scope.lookup(local)?;
+                Some(self.lookup(&scope, local, *module))
+            }
+            Origin::Import { module, source, imported } => Some(self.imported(*module, source, imported)),
+            Origin::Property { module, name } => {
+                let exports = self.cjs_exports(*module);
+                Some(match (&exports, &**name) {
+                    (Value::Object(object), "default") => object.get("default").unwrap_or_else(|| exports.clone()),
+                    (_, "default") => exports,
+                    _ => self.member(&exports, name),
+                })
+            }
+            Origin::Nowhere => Some(Value::Unknown),
+        }
     }
 
     /// The names a module exports.
@@ -134,7 +198,7 @@ impl<H: Host> Eval<'_, H> {
         for source in sources {
             let value = match source.as_str() {
                 Some(source) => match self.program.resolve(module, source) {
-                    Target::Module(target) => match self.host.stands_for(&self.program.file(target)) {
+                    Target::Module(target) => match self.stands_for(target) {
                         Some(package) => external_import(package, &Imported::Namespace),
                         None => self.namespace(target),
                     },

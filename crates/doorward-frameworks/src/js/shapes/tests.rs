@@ -14,9 +14,6 @@ use crate::js::value::{Arg, External};
 struct Given(Vec<Value>);
 
 impl Host for Given {
-    fn stands_for(&self, _file: &str) -> Option<&'static str> {
-        None
-    }
     fn call(&mut self, callee: &External, args: &[Arg], _site: &Site) -> Option<Value> {
         if matches!(callee, External::Global(name) if &**name == "schema") {
             self.0.extend(args.iter().map(|it| it.value.clone()));
@@ -46,8 +43,8 @@ fn read(program: &str) -> (Vec<Option<Json>>, BTreeMap<String, Json>) {
 
 fn read_here(program: &str) -> (Vec<Option<Json>>, BTreeMap<String, Json>) {
     let root = Path::new("/project");
-    let sources = vec![(PathBuf::from("/project/app.ts"), format!("{HEAD}{program}"))];
-    let program = Program::parse(root, sources, HashMap::new()).unwrap();
+    let sources = vec![(PathBuf::from("/project/app.ts"), format!("{HEAD}{program}").into())];
+    let program = Program::parse(root, sources, HashMap::new());
     let mut eval = Eval::new(&program, Given::default());
     eval.load(0);
     let mut shapes = Shapes::default();

@@ -8,6 +8,7 @@ mod rules;
 mod transcribe;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proc_macro2::{TokenStream, TokenTree};
@@ -93,11 +94,11 @@ impl Macros {
     /// Reads the definitions in `sources`: relative path and text. `libraries` are folder and name of each library,
     /// `foreign` the crates that come from elsewhere.
     pub(crate) fn collect(
-        sources: &[(String, String)],
+        sources: &[(String, Arc<str>)],
         libraries: &[(String, String)],
         foreign: BTreeSet<String>,
     ) -> Self {
-        let read = |(file, text): &(String, String)| {
+        let read = |(file, text): &(String, Arc<str>)| {
             let found = if text.contains("macro_rules!") || text.contains("proc_macro") {
                 rules::definitions(text)
             } else {
@@ -201,7 +202,7 @@ mod tests {
     use super::*;
 
     fn expanded(definition: &str, call: &str) -> Option<String> {
-        let macros = Macros::collect(&[("src/lib.rs".to_owned(), definition.to_owned())], &[], BTreeSet::new());
+        let macros = Macros::collect(&[("src/lib.rs".to_owned(), definition.into())], &[], BTreeSet::new());
         let mut budget = 10_000;
         match macros.expand("m", "src/lib.rs", &call.parse().unwrap(), &mut budget) {
             Expansion::Code(code) => Some(code.to_string()),

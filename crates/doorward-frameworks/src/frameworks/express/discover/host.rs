@@ -1,6 +1,5 @@
 //! What a program does to its applications and routers, in the order it does it.
 
-use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::super::{ROUTER_PACKAGES, SERVES_ROUTES, VERBS};
@@ -78,8 +77,6 @@ pub(crate) struct Express {
     pub(crate) listeners: Vec<(Rc<Closure>, Site)>,
     /// Callbacks of `param`, and where.
     pub(crate) params: Vec<(Value, Place)>,
-    /// The files that are doorward's runtime.
-    pub(crate) runtimes: HashSet<String>,
 }
 
 impl Express {
@@ -152,9 +149,12 @@ fn may_be_text(value: &Value) -> bool {
 
 /// Whether a file is the runtime that doorward writes, and not one that only has its name.
 pub(crate) fn is_runtime(file: &str, text: &str) -> bool {
-    let head = include_str!("../../../runtime/express/index.ts").lines().next().unwrap_or_default();
+    const NAMES: &[&str] = &["index.ts", "index.js", "index.mjs", "index.cjs"];
     let mut parts = file.rsplit('/');
-    let (name, folder) = (parts.next().unwrap_or_default(), parts.next());
+    if !parts.next().is_some_and(|it| NAMES.contains(&it)) || parts.next() != Some("doorward") {
+        return false;
+    }
+    let head = include_str!("../../../runtime/express/index.ts").lines().next().unwrap_or_default();
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let body = ["'use strict'", "\"use strict\""].iter().find_map(|it| text.strip_prefix(it)).unwrap_or(text);
     let body = body.trim_start_matches(|c: char| c == ';' || c.is_whitespace());
@@ -165,16 +165,12 @@ pub(crate) fn is_runtime(file: &str, text: &str) -> bool {
         };
         text.lines().any(|line| line.starts_with(&declared) || listed(line))
     };
-    matches!(name, "index.ts" | "index.js" | "index.mjs" | "index.cjs")
-        && folder == Some("doorward")
-        && body.lines().next().is_some_and(|it| it.trim_end() == head)
-        && exports("guard")
-        && exports("clerkOptions")
+    body.lines().next().is_some_and(|it| it.trim_end() == head) && exports("guard") && exports("clerkOptions")
 }
 
 impl Host for Express {
-    fn stands_for(&self, file: &str) -> Option<&'static str> {
-        self.runtimes.contains(file).then_some("doorward")
+    fn stands_for(&self, file: &str, text: &str) -> Option<&'static str> {
+        is_runtime(file, text).then_some("doorward")
     }
 
     fn call(&mut self, callee: &External, args: &[Arg], site: &Site) -> Option<Value> {

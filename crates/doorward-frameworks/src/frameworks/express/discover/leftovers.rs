@@ -151,10 +151,10 @@ impl Reader<'_> {
     pub(super) fn uncalled(&mut self) {
         let read: Vec<usize> = self.found.read.iter().copied().collect();
         for at in read {
-            let module = self.program.module(at);
-            if self.eval.host_stands_for(&module.file) {
+            if self.eval.stands_for(at).is_some() {
                 continue;
             }
+            let module = self.program.module(at);
             let mut functions = Vec::new();
             for statement in &module.body {
                 if let StmtKind::Function(function) = &statement.kind {

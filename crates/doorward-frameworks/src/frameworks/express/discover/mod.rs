@@ -44,11 +44,7 @@ const MAX_PARTS: usize = 2_000;
 
 /// Reads one package.
 pub(crate) fn discover(program: &Program, package: &Package) -> Found {
-    let mut runtimes = HashSet::new();
-    for module in program.outlines().filter(|it| host::is_runtime(&it.file, &it.text)) {
-        runtimes.insert(module.file.to_string());
-    }
-    let mut eval = Eval::new(program, Express { runtimes, ..Express::default() });
+    let mut eval = Eval::new(program, Express::default());
     let mut found = Found::default();
     eval.load_all(&package.modules);
     for module in &package.modules {

@@ -382,10 +382,6 @@ fn methods_of(value: Option<&Value>) -> Methods {
 }
 
 impl Host for Fastify<'_> {
-    fn stands_for(&self, _file: &str) -> Option<&'static str> {
-        None
-    }
-
     fn call(&mut self, callee: &External, args: &[Arg], site: &Site) -> Option<Value> {
         let path = callee.path();
         match path.as_slice() {
