@@ -155,6 +155,30 @@ fn summary(apps: &[App], findings: &[Diagnostic]) -> serde_json::Value {
 }
 
 #[test]
+fn the_version_that_a_tool_brings_along_is_not_the_one_that_is_asked_for() {
+    let manifest = r#"{ "name": "shop", "dependencies": { "next": "^14.2.35", "preview": "1" } }"#;
+    let lock = |root: &str, nested: &str| {
+        format!(
+            r#"{{ "lockfileVersion": 3, "packages": {{
+                "": {{ "dependencies": {{ "next": "^14.2.35", "preview": "1" }} }},
+                "node_modules/next": {{ "version": "{root}" }},
+                "node_modules/preview": {{ "version": "1.0.0", "dependencies": {{ "next": "{nested}" }} }},
+                "node_modules/preview/node_modules/next": {{ "version": "{nested}" }}
+            }} }}"#
+        )
+    };
+    let codes = |root: &str, nested: &str| {
+        let lock = lock(root, nested);
+        let route = ("app/api/route.ts", "export function GET() {}\n");
+        let tree = Tree::new(&[("package.json", manifest), ("package-lock.json", &lock), route]);
+        tree.findings().iter().map(|it| format!("{} {}", it.code, it.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("14.2.35", "16.1.7"), Vec::<String>::new());
+    let found = codes("14.2.24", "16.1.7");
+    assert!(matches!(found.as_slice(), [one] if one.contains("14.2.24")), "{found:?}");
+}
+
+#[test]
 fn a_key_is_found_in_every_kind_of_file() {
     let key = secret(true);
     let line = format!("key: \"{key}\"\n");

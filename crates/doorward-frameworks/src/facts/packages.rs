@@ -95,7 +95,12 @@ pub(super) fn packages(root: &Path, manifest: &Manifest, locks: &Locks) -> Vec<P
             Ecosystem::Npm if folder == "." => &manifest.folder,
             Ecosystem::Npm => manifest.folder.strip_prefix(folder).unwrap_or_default().trim_start_matches('/'),
         };
-        for (name, version) in lock.graph.reach(importer, &requests) {
+        let reached = lock.graph.reach(importer, &requests);
+        let direct: BTreeSet<&str> = reached.iter().filter(|(_, direct)| **direct).map(|((name, _), _)| *name).collect();
+        for ((name, version), is_direct) in &reached {
+            let (name, version) = (*name, *version);
+            // A second version of a package is what a tool brings along, nested in it; the manifest asks for the first.
+            let is_asked = *is_direct || !direct.contains(name);
             if is_watched(manifest.ecosystem, name) {
                 locked.insert(name);
                 all.insert(Package {
@@ -104,7 +109,7 @@ pub(super) fn packages(root: &Path, manifest: &Manifest, locks: &Locks) -> Vec<P
                     source: VersionSource::Lock,
                     file: lock.file.clone(),
                     ecosystem: manifest.ecosystem,
-                    asked: asked(name).map(place),
+                    asked: asked(name).filter(|_| is_asked).map(place),
                 });
             }
         }

@@ -130,6 +130,19 @@ pub struct Diagnostic {
     /// What to do next, as an instruction.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub help: Option<String>,
+    /// What it means for the list of routes, of findings that tell what could not be read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub routes: Option<Routes>,
+}
+
+/// What a place that could not be read in full means for the list of routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Routes {
+    /// Routes that are made there may not be in the list.
+    Missing,
+    /// None is missing for it: what is there is listed, but something about it was assumed, or is no route.
+    Listed,
 }
 
 impl Diagnostic {
@@ -143,7 +156,21 @@ impl Diagnostic {
             location: None,
             evidence: None,
             help: None,
+            routes: discover::routes(id),
         }
+    }
+
+    /// Says that routes are listed in spite of it, where a code of its kind usually means that they are missing.
+    #[must_use]
+    pub fn listed(mut self) -> Self {
+        self.routes = Some(Routes::Listed);
+        self
+    }
+
+    /// Whether routes may be missing from the list because of it: what isn't known to be listed counts as missing.
+    #[must_use]
+    pub fn hides_routes(&self) -> bool {
+        self.routes != Some(Routes::Listed)
     }
 
     /// Points at a place.
@@ -190,6 +217,18 @@ mod tests {
             assert!(code.story.len() > 80, "{} tells no story", code.id);
             assert!(!code.title.ends_with('.'), "{}", code.id);
         }
+    }
+
+    #[test]
+    fn codes_say_whether_routes_are_missing_or_listed() {
+        for id in ["DW2001", "DW2003", "DW2011", "DW2244"] {
+            assert!(Diagnostic::new(id, "x").hides_routes(), "{id}");
+        }
+        for id in ["DW2008", "DW2010", "DW2021", "DW2132"] {
+            assert!(!Diagnostic::new(id, "x").hides_routes(), "{id}");
+        }
+        assert!(!Diagnostic::new("DW2009", "listed as its nearest template").listed().hides_routes());
+        assert_eq!(Diagnostic::new("DW2310", "not about reading").routes, None);
     }
 
     #[test]

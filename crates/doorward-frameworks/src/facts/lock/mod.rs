@@ -15,7 +15,7 @@ mod yarn;
 
 pub(super) use python::normal as normal_python;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use doorward::facts::Ecosystem;
 
@@ -93,7 +93,8 @@ impl Graph {
 
     /// Name and version of every package that the project `importer` gets, once each. `asked` are the names and ranges
     /// of its manifest, for formats and files that do not list the project.
-    pub(super) fn reach(&self, importer: &str, asked: &[(String, String)]) -> BTreeSet<(&str, &str)> {
+    /// Whether the project gets it itself, or only what it uses does, is said of each.
+    pub(super) fn reach(&self, importer: &str, asked: &[(String, String)]) -> BTreeMap<(&str, &str), bool> {
         let mut open: Vec<usize> = match self.importers.get(importer) {
             Some(uses) => uses.clone(),
             None => asked
@@ -104,17 +105,18 @@ impl Graph {
                 })
                 .collect(),
         };
+        let direct: BTreeSet<usize> = open.iter().copied().collect();
         let mut seen = vec![false; self.packages.len()];
-        let mut found = BTreeSet::new();
+        let mut found = BTreeMap::new();
         while let Some(at) = open.pop() {
             let (Some(node), Some(seen)) = (self.packages.get(at), seen.get_mut(at)) else { continue };
             if std::mem::replace(seen, true) {
                 continue;
             }
-            found.insert((node.name.as_str(), node.version.as_str()));
+            *found.entry((node.name.as_str(), node.version.as_str())).or_default() |= direct.contains(&at);
             open.extend(&node.uses);
         }
-        found.retain(|(_, version)| !version.is_empty());
+        found.retain(|(_, version), _| !version.is_empty());
         found
     }
 }

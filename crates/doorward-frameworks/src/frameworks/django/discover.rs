@@ -248,7 +248,7 @@ impl<'p> Reader<'p> {
                     }
                     _ => {
                         let message = format!("the middleware `{}` is not in the tree", printable(&text));
-                        self.tell("DW2022", message, place, "read what it does to strangers");
+                        self.note(Diagnostic::new("DW2022", message).help("read what it does to strangers").listed(), place);
                         continue;
                     }
                 }
@@ -257,8 +257,8 @@ impl<'p> Reader<'p> {
             self.middleware.push(Middleware { name, kind, place, maybe });
         }
         if open {
-            let message = "some middleware is only known when the program runs".to_owned();
-            self.tell("DW2244", message, place, "list the middleware as literals");
+            let unknown = Diagnostic::new("DW2244", "some middleware is only known when the program runs");
+            self.note(unknown.help("list the middleware as literals").listed(), place);
         }
     }
 
@@ -331,7 +331,12 @@ impl<'p> Reader<'p> {
     }
 
     pub(super) fn tell(&mut self, code: &str, message: String, place: Place, help: &str) {
-        let diagnostic = Diagnostic::new(code, message).at(location(self.program, place)).help(help);
+        self.note(Diagnostic::new(code, message).help(help), place);
+    }
+
+    /// Something that can't be known, and what it means for the list of routes.
+    pub(super) fn note(&mut self, diagnostic: Diagnostic, place: Place) {
+        let diagnostic = diagnostic.at(location(self.program, place));
         if !self.found.unresolved.contains(&diagnostic) {
             self.found.unresolved.push(diagnostic);
         }
@@ -371,7 +376,7 @@ impl<'p> Reader<'p> {
         };
         if !exact {
             let message = format!("the pattern is more than the template `{path}` says");
-            self.tell("DW2009", message, place, "check by hand which paths it takes");
+            self.note(Diagnostic::new("DW2009", message).help("check by hand which paths it takes").listed(), place);
         }
         let text = whole.shown();
         if self.taken.contains(&text) {

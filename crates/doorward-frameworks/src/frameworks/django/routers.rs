@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use doorward::diagnostic::{Diagnostic, Routes};
 use doorward::inventory::{Method, StepKind};
 
 use super::discover::{Context, Reader};
@@ -154,7 +155,9 @@ impl<'p> Reader<'p> {
                 "`{}` inherits from a class that is not in the tree, which may add actions",
                 printable(class.name())
             );
-            self.tell("DW2241", message, place, "read in the package's documentation which routes it adds");
+            let help = "read in the package's documentation which routes it adds";
+            let more = Diagnostic { routes: Some(Routes::Missing), ..Diagnostic::new("DW2241", message).help(help) };
+            self.note(more, place);
         }
         let has = |action: &str| views::has(class, action);
         for row in 0..tables::ROWS.len() {

@@ -116,6 +116,7 @@ impl Reader<'_> {
                     format!("`{shown}` is more than a path template can say; it is listed as {near}"),
                 )
                 .help("check that the template means what the pattern means, or split the route")
+                .listed()
             }
             Err(PathProblem::Control) => {
                 Diagnostic::new("DW2014", format!("the path `{shown}` holds control characters"))

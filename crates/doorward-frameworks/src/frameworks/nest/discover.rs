@@ -218,7 +218,8 @@ impl Reader<'_> {
                                 "the global prefix is only known when the program runs; paths are listed without it",
                             )
                             .at(at)
-                            .help("use a literal or a constant"),
+                            .help("use a literal or a constant")
+                            .listed(),
                         );
                     }
                     rules.prefix = self.texts(&prefix.value, place).into_iter().next().unwrap_or_default();

@@ -102,7 +102,8 @@ impl Reader<'_> {
                             ),
                         )
                         .at(at)
-                        .help("check that the template means what the pattern means, or split the route"),
+                        .help("check that the template means what the pattern means, or split the route")
+                        .listed(),
                     );
                 }
                 return found.templates;

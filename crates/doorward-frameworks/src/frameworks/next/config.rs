@@ -66,7 +66,8 @@ pub(super) fn read(eval: &mut Eval<Next>, program: &Program, module: usize) -> C
         config.unresolved.push(
             Diagnostic::new("DW2003", "the configuration of Next.js can't be read, so `basePath` is not known")
                 .at(js::packages::location(program, whole))
-                .help("write the configuration as an object, so that the paths of its routes are known"),
+                .help("write the configuration as an object, so that the paths of its routes are known")
+                .listed(),
         );
         return config;
     };
@@ -118,7 +119,8 @@ fn base_path(config: &mut Config, program: &Program, object: &Object, module: us
                 Err(_) => config.unresolved.push(
                     Diagnostic::new("DW2003", format!("`{}` is not a path", printable(&text.text)))
                         .at(at())
-                        .help("start `basePath` with a slash"),
+                        .help("start `basePath` with a slash")
+                        .listed(),
                 ),
             }
             config.base_place = Some(place);
@@ -136,7 +138,8 @@ fn base_path(config: &mut Config, program: &Program, object: &Object, module: us
         Some(_) => config.unresolved.push(
             Diagnostic::new("DW2003", "`basePath` is only known when the program is built; it is left out")
                 .at(at())
-                .help("give it a default in the source, so that the paths of this app are known"),
+                .help("give it a default in the source, so that the paths of this app are known")
+                .listed(),
         ),
     }
 }

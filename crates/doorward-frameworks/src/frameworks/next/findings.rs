@@ -129,8 +129,8 @@ pub(super) fn notices(reader: &mut Reader, notices: &[Notice], before: Option<&B
             Notice::NotAwaited(place) => (
                 place,
                 "DW2137",
-                "`auth()` gives a promise, and nothing waits for it".to_owned(),
-                "write `await auth()`",
+                "who asks is only known by a promise here, and nothing waits for it".to_owned(),
+                "write `await`, as in `await auth()`",
             ),
             Notice::Ignored(place, name) => (
                 place,

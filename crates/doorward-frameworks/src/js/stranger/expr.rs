@@ -67,7 +67,7 @@ impl<H: Host> Run<'_, '_, H> {
                 };
                 match key {
                     Some(name) => {
-                        if matches!(object, Seen::Promise(_)) && !matches!(&*name, "then" | "catch" | "finally") {
+                        if object.is_unawaited() && !matches!(&*name, "then" | "catch" | "finally") {
                             let place = self.place(expr);
                             self.notice(Notice::NotAwaited(place));
                         }
@@ -377,8 +377,10 @@ impl<H: Host> Run<'_, '_, H> {
                 false
             }
             Seen::Promise(_) | Seen::Rejected(_) => {
-                let place = self.statement;
-                self.notice(Notice::NotAwaited(place));
+                if value.is_unawaited() {
+                    let place = self.statement;
+                    self.notice(Notice::NotAwaited(place));
+                }
                 true
             }
             // What is compared with something that is not there.

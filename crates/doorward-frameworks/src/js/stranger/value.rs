@@ -170,6 +170,16 @@ impl Seen {
         }
     }
 
+    /// Whether it is a promise that has to be awaited before it tells who asks. What the request holds, such as the
+    /// parameters of a path, says nothing about that, and older versions give it without a promise.
+    pub(super) fn is_unawaited(&self) -> bool {
+        match self {
+            Self::Promise(inner) => !matches!(**inner, Self::Unknown(_, Taint::Input)),
+            Self::Rejected(_) => true,
+            _ => false,
+        }
+    }
+
     /// Where an unknown value, or something in it, comes from.
     pub(crate) fn taint(&self, depth: usize) -> Taint {
         match self {

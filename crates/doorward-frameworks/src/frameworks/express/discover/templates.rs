@@ -75,7 +75,8 @@ impl Reader<'_> {
                             format!("`{shown}` is more than a path template can say; it is listed as {near}"),
                         )
                         .at(place)
-                        .help("check that the template means what the pattern means, or split the route"),
+                        .help("check that the template means what the pattern means, or split the route")
+                        .listed(),
                     );
                 }
                 for template in paths.templates {

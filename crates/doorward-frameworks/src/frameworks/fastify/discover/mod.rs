@@ -279,7 +279,8 @@ impl Reader<'_> {
                                     format!("`{}` says more than a path template can", printable(&whole)),
                                 )
                                 .at(place)
-                                .help("check this route by hand: requests are matched by the pattern"),
+                                .help("check this route by hand: requests are matched by the pattern")
+                                .listed(),
                             );
                         }
                         for template in paths.templates {
