@@ -53,6 +53,34 @@ pub(crate) enum Command {
     },
 }
 
+impl Arguments {
+    /// A folder that was named without `--root` is the folder to work on.
+    pub(crate) fn with_folder(mut self) -> Self {
+        let path = match &mut self.command {
+            Command::Discover(it) => it.folder.path.take(),
+            Command::Plan(it) => it.folder.path.take(),
+            Command::Apply(it) => it.folder.path.take(),
+            Command::Check(it) => it.folder.path.take(),
+            Command::Export(it) => it.folder.path.take(),
+            Command::Explain(it) => folder_after(&mut it.what),
+            Command::Undo
+            | Command::Verify(_)
+            | Command::Emulate(_)
+            | Command::Token(_)
+            | Command::Completions { .. } => None,
+        };
+        self.root = path.unwrap_or(self.root);
+        self
+    }
+}
+
+/// Takes the folder off what is to be explained: `CODE PATH`, `/route PATH`, `GET /route PATH`.
+fn folder_after(what: &mut Vec<String>) -> Option<PathBuf> {
+    let is_whole = what.first().is_some_and(|it| it.contains('/') || it.to_ascii_uppercase().starts_with("DW"));
+    let words = if is_whole { 1 } else { 2 };
+    if what.len() > words { what.pop().map(PathBuf::from) } else { None }
+}
+
 impl Command {
     /// The verb, as it appears in JSON schemas.
     pub(crate) fn name(&self) -> &'static str {
@@ -72,8 +100,18 @@ impl Command {
     }
 }
 
+/// The folder, as people write it who come from other tools.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Folder {
+    /// The folder to work on: the same as `--root`.
+    #[arg(value_name = "PATH", conflicts_with = "root")]
+    pub(crate) path: Option<PathBuf>,
+}
+
 #[derive(Debug, Default, Args)]
 pub(crate) struct DiscoverFlags {
+    #[command(flatten)]
+    pub(crate) folder: Folder,
     /// Only apps of this framework, such as `express`.
     #[arg(long, value_name = "ID")]
     pub(crate) framework: Option<String>,
@@ -105,6 +143,8 @@ pub(crate) enum ReportFormat {
 pub(crate) struct ExportOptions {
     /// The format.
     pub(crate) what: ExportFormat,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
     /// Which app, by its name or its folder, if there are several.
     #[arg(long, value_name = "NAME")]
     pub(crate) app: Option<String>,
@@ -132,8 +172,9 @@ pub(crate) enum Syntax {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainOptions {
-    /// A code; or a route, with or without its method: `GET /orders/{id}`, `/orders/42`.
-    #[arg(value_name = "CODE|ROUTE", required = true, num_args = 1..=2)]
+    /// A code; or a route, with or without its method: `GET /orders/{id}`, `/orders/42`. A folder after it is the same as
+    /// `--root`.
+    #[arg(value_name = "CODE|ROUTE", required = true, num_args = 1..=3)]
     pub(crate) what: Vec<String>,
     /// Only routes of this app, by its name or its folder.
     #[arg(long, value_name = "NAME")]
@@ -142,6 +183,8 @@ pub(crate) struct ExplainOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanOptions {
+    #[command(flatten)]
+    pub(crate) folder: Folder,
     /// Take every default without asking. Defaults never open a route.
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -152,6 +195,8 @@ pub(crate) struct PlanOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct ApplyOptions {
+    #[command(flatten)]
+    pub(crate) folder: Folder,
     /// Apply without asking again.
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -162,6 +207,8 @@ pub(crate) struct ApplyOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckOptions {
+    #[command(flatten)]
+    pub(crate) folder: Folder,
     /// Fail if there is no lock file.
     #[arg(long)]
     pub(crate) locked: bool,

@@ -20,7 +20,7 @@ use exit::{Exit, Failure};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse().with_folder();
     arguments.color.apply();
     let json = arguments.json;
     let outcome = match &arguments.command {

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
+use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 use doorward::diagnostic::{Diagnostic, Severity};
 use doorward::secret;
+use doorward_report::{Same, places, same};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
@@ -141,17 +143,40 @@ fn redacted_line(line: &str) -> String {
     clean
 }
 
-/// Findings as text, with the lines they point at.
-pub(crate) fn findings(root: &Path, findings: &[Diagnostic]) -> String {
+/// The width of the terminal, if stdout is one.
+pub(crate) fn width() -> Option<usize> {
+    console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns))
+}
+
+/// Findings as text, with the lines they point at. What is said of several places is said once.
+pub(crate) fn findings<'a>(root: &Path, findings: impl IntoIterator<Item = &'a Diagnostic>) -> String {
+    let findings = same(findings);
     let mut sources: BTreeMap<&str, Option<String>> = BTreeMap::new();
-    for finding in findings {
-        if let Some(location) = &finding.location {
+    for finding in &findings {
+        if let Some(location) = &finding.first.location {
             sources
                 .entry(&location.file)
                 .or_insert_with(|| doorward_frameworks::read(root, &location.file).ok().flatten());
         }
     }
-    findings.iter().map(|finding| one(finding, &sources) + "\n").collect()
+    findings.iter().map(|it| one(it.first, &sources) + "\n" + &elsewhere(it)).collect()
+}
+
+/// The other places of which the same is said. The JSON has every one.
+fn elsewhere(same: &Same<'_>) -> String {
+    const MOST: usize = 12;
+    if same.others.is_empty() {
+        return String::new();
+    }
+    let files = places(&same.others);
+    let mut text = format!("   {CYAN}={CYAN:#} the same in {}:\n", count(same.others.len(), "more place"));
+    for file in files.iter().take(MOST) {
+        text.push_str(&format!("       {}\n", clean(file)));
+    }
+    if files.len() > MOST {
+        text.push_str(&format!("       … and in {}; `--json` names them\n", count(files.len() - MOST, "more file")));
+    }
+    text
 }
 
 fn one(finding: &Diagnostic, sources: &BTreeMap<&str, Option<String>>) -> String {
@@ -191,7 +216,7 @@ fn one(finding: &Diagnostic, sources: &BTreeMap<&str, Option<String>>) -> String
     if let Some(help) = help {
         group = group.element(Level::HELP.message(help));
     }
-    Renderer::styled().render(&[group])
+    Renderer::styled().term_width(width().unwrap_or(DEFAULT_TERM_WIDTH)).render(&[group])
 }
 
 /// The line a finding points at. One about a secret points at the name and not at the value, which may have any shape.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use doorward::inventory::App;
+use doorward::lookup::nearest;
 use doorward::policy::Policy;
 use doorward_frameworks::{Analysis, DiscoverError, DiscoverOptions};
 
@@ -22,7 +23,8 @@ impl Project {
     pub(crate) fn open(arguments: &Arguments) -> Result<Self, Failure> {
         if !arguments.root.is_dir() {
             let message = format!("`{}` is not a folder", arguments.root.display());
-            return Err(Failure::new(Exit::Usage, message).help("name the folder of the backend with `--root`"));
+            return Err(Failure::new(Exit::Usage, message)
+                .help("name the folder of the backend, as in `doorward discover ../api`"));
         }
         Ok(Self { root: arguments.root.clone() })
     }
@@ -34,11 +36,15 @@ impl Project {
     /// The apps of one framework, or of every one.
     pub(crate) fn analysis_of(&self, framework: Option<&str>) -> Result<Analysis, Failure> {
         let known = || doorward_frameworks::known_frameworks().collect::<Vec<_>>().join(", ");
+        let lower = framework.map(str::to_ascii_lowercase);
+        let framework = lower.as_deref();
         if let Some(wanted) =
             framework.filter(|wanted| !doorward_frameworks::known_frameworks().any(|it| it == *wanted))
         {
+            let near = nearest(wanted, doorward_frameworks::known_frameworks());
+            let near = near.map(|it| format!("did you mean `{it}`? ")).unwrap_or_default();
             return Err(Failure::new(Exit::Usage, format!("doorward knows no framework `{wanted}`"))
-                .help(format!("the frameworks are {}", known())));
+                .help(format!("{near}the frameworks are {}", known())));
         }
         let mut options = DiscoverOptions::default();
         options.framework = framework.map(str::to_owned);
@@ -49,7 +55,7 @@ impl Project {
                     .help("leave `--framework` out to see the apps there are")
             }
             _ => Failure::new(Exit::Usage, error.to_string()).findings(error.diagnostics().to_vec()).help(format!(
-                "run this in the folder of a backend that doorward knows ({}), or name it with `--root`",
+                "run this in the folder of a backend that doorward knows ({}), or name that folder, as in `doorward discover ../api`",
                 known()
             )),
         })

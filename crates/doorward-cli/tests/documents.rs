@@ -62,10 +62,35 @@ fn every_fixture_makes_a_valid_sarif_log() {
     for (at, fixture) in fixtures().iter().enumerate() {
         let Ok(analysis) = discover(fixture, &DiscoverOptions::default()) else { continue };
         let findings: Vec<_> = analysis.all_findings().cloned().collect();
-        let survey = Survey { inventory: &analysis.inventory, findings: &findings };
+        let survey = Survey { inventory: &analysis.inventory, findings: &findings, only_open: false };
         std::fs::write(folder.path().join(format!("{at}.sarif")), sarif(&survey)).unwrap();
     }
     judge("sarif", folder.path());
+}
+
+/// The fingerprints of a log's results, in order.
+fn fingerprints(log: &str) -> Vec<String> {
+    let log: serde_json::Value = serde_json::from_str(log).unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    results.iter().map(|it| it["partialFingerprints"].to_string()).collect()
+}
+
+#[test]
+fn no_two_results_share_a_fingerprint_and_lines_may_move() {
+    for fixture in fixtures() {
+        let Ok(mut analysis) = discover(&fixture, &DiscoverOptions::default()) else { continue };
+        let mut findings: Vec<_> = analysis.all_findings().cloned().collect();
+        let before =
+            fingerprints(&sarif(&Survey { inventory: &analysis.inventory, findings: &findings, only_open: false }));
+        let distinct: std::collections::BTreeSet<_> = before.iter().collect();
+        assert_eq!(distinct.len(), before.len(), "{}: {before:#?}", fixture.display());
+        let places =
+            findings.iter_mut().chain(&mut analysis.inventory.unresolved).filter_map(|it| it.location.as_mut());
+        places.for_each(|it| it.line += 7);
+        analysis.inventory.apps.iter_mut().flat_map(|it| &mut it.routes).for_each(|it| it.line += 7);
+        let survey = Survey { inventory: &analysis.inventory, findings: &findings, only_open: false };
+        assert_eq!(fingerprints(&sarif(&survey)), before, "{}", fixture.display());
+    }
 }
 
 #[test]

@@ -80,3 +80,34 @@ fn what_is_no_route_is_refused_with_what_is_near() {
     shop.run(&["--json", "explain", "GET /orders"]).ends(2).json();
     shop.run(&["explain", "DW1008"]).ends(0);
 }
+
+#[test]
+fn what_could_not_be_read_near_a_route_is_told_with_it() {
+    let shop = shop();
+    shop.edit(
+        "users.js",
+        "module.exports",
+        "router.get(process.env.PATH_OF_IT, (req, res) => res.json({}));\nmodule.exports",
+    );
+    shop.run(&["explain", "/api/users/1"]).ends(0).says(&["may concern it", "DW2003", "users.js:3"]);
+    shop.run(&["explain", "POST /orders"]).ends(0).never_says(&["may concern it", "DW2003"]);
+    shop.run(&["explain", "GET /nothing/like/that"]).ends(2).says(&["1 place that could not be read"]);
+    let document = shop.run(&["--json", "explain", "/api/users/1"]).json();
+    assert_eq!(document["routes"][0]["unresolved"][0]["code"], "DW2003");
+}
+
+#[test]
+fn a_plan_says_where_guards_are_not_written() {
+    let shop = Tree::of(&[
+        ("requirements.txt", "flask==3.1.0\n"),
+        (
+            "app.py",
+            "from flask import Flask\napp = Flask(__name__)\n\n@app.get('/health')\ndef health():\n    return 'ok'\n",
+        ),
+    ]);
+    shop.run(&["discover"]).ends(0).says(&["it edits Express apps only"]);
+    shop.run(&["plan", "--yes"])
+        .ends(0)
+        .says(&["doorward writes guards for express only as yet", "write the guards yourself", "`doorward check`"])
+        .never_says(&["clerkMiddleware", "writes exactly these changes"]);
+}

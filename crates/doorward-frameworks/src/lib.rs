@@ -8,6 +8,7 @@ pub mod edit;
 mod facts;
 mod frameworks;
 mod js;
+mod libraries;
 mod manifest;
 mod model;
 mod plan;
@@ -21,7 +22,7 @@ mod walk;
 mod yardstick;
 
 pub use apply::{ApplyError, STATE, apply, load_state, read, remember, save_state, undo, write};
-pub use frameworks::{known_frameworks, runs_on_node};
+pub use frameworks::{known_frameworks, runs_on_node, writes_guards};
 pub use model::*;
 pub use plan::{Change, LOCK, Plan, plan};
 pub use project::{DiscoverError, DiscoverOptions, discover};

@@ -152,8 +152,8 @@ pub fn plan(analysis: &Analysis, policy: &Policy, read: &dyn Fn(&str) -> Option<
         manifests(app, emission, policy, read, &mut changes, &mut findings);
     }
     lock(analysis, policy, read, &mut changes, &mut findings);
-    if !analysis.inventory.unresolved.is_empty() {
-        let count = analysis.inventory.unresolved.len();
+    let count = analysis.inventory.unresolved.iter().filter(|it| it.hides_routes()).count();
+    if count > 0 {
         let message = format!("routes made in places that could not be read ({count}) get no guard from this plan");
         findings.push(Diagnostic::new("DW3007", message).help("run `doorward discover` to see each of them"));
     }

@@ -10,6 +10,7 @@ use doorward::inventory::{App, Inventory, Route};
 use crate::facts::{self, Survey};
 use crate::frameworks::{self, Framework};
 use crate::js;
+use crate::libraries;
 use crate::model::{Analysis, AppSource};
 use crate::py;
 use crate::rs;
@@ -153,6 +154,7 @@ fn discover_here(given: &Path, options: &DiscoverOptions) -> Result<Analysis, Di
         let language = rs::packages::Rust::parse(&root, sources, &walked.manifests, &mut reading.unresolved);
         reading.read(&language, options, &survey);
     }
+    libraries::take_out(&root, &walked, &mut reading.apps);
     reading.finish(shown, survey)
 }
 
@@ -245,6 +247,8 @@ impl Reading {
             (&one.location, &one.code, &one.message).cmp(&(&two.location, &two.code, &two.message))
         });
         self.unresolved.dedup();
+        let mut survey = survey;
+        tell_once(&mut self.unresolved, &mut survey.findings);
         if !self.found_any {
             let known = frameworks::ALL.iter().map(|it| it.id).collect::<Vec<_>>().join(", ");
             let mut diagnostics = survey.findings;
@@ -263,6 +267,41 @@ impl Reading {
         findings.sort_by(|one, two| (&one.location, &one.code).cmp(&(&two.location, &two.code)));
         Ok(Analysis { inventory: Inventory { apps, unresolved: self.unresolved }, sources, findings })
     }
+}
+
+/// A file that can't be read is told of once: neither are its secrets known, nor where an import of it leads.
+fn tell_once(unresolved: &mut Vec<Diagnostic>, findings: &mut Vec<Diagnostic>) {
+    let file = |it: &Diagnostic| it.location.as_ref().map(|at| at.file.clone());
+    let skipped: BTreeSet<String> = unresolved.iter().filter(|it| it.code == "DW2002").filter_map(file).collect();
+    let told = |it: &Diagnostic| it.code == "DW2321" && file(it).is_some_and(|it| skipped.contains(&it));
+    let unsearched: BTreeSet<String> = findings.iter().filter(|it| told(it)).filter_map(file).collect();
+    findings.retain(|it| !told(it));
+    for it in unresolved.iter_mut().filter(|it| it.code == "DW2002") {
+        if file(it).is_some_and(|it| unsearched.contains(&it)) {
+            it.message = it.message.replacen("was not read:", "was not read, nor searched for secrets:", 1);
+        }
+    }
+    unresolved.retain(|it| it.code != "DW2007" || !leads_to(it, &skipped));
+}
+
+/// Whether the relative import that a finding tells of leads to one of these files.
+fn leads_to(finding: &Diagnostic, files: &BTreeSet<String>) -> bool {
+    let Some(import) = finding.message.split('`').nth(1).filter(|it| it.starts_with('.')) else { return false };
+    let Some(at) = &finding.location else { return false };
+    let mut path: Vec<&str> = at.file.split('/').collect();
+    path.pop();
+    for part in import.split('/') {
+        match part {
+            "." => {}
+            ".." => drop(path.pop()),
+            part => path.push(part),
+        }
+    }
+    let path = path.join("/");
+    files.iter().filter_map(|it| it.strip_prefix(&path)).any(|rest| {
+        let rest = rest.strip_prefix("/index").unwrap_or(rest);
+        rest.is_empty() || rest.starts_with('.') && !rest.contains('/')
+    })
 }
 
 /// A key that is given to a call of Clerk's is told where the call is read; it stands on one of the lines of the call.

@@ -123,8 +123,9 @@ pub(crate) fn walk(root: &Path) -> Walk {
             Ok(entry) => entry,
             Err(error) => {
                 let text = error.to_string().replace(&format!("{}/", root.display()), "");
+                let text = text.rsplit("IO error for operation on ").next().unwrap_or_default();
                 found.skipped.push(
-                    Diagnostic::new("DW2002", format!("a folder or file can't be read: {}", printable(&text)))
+                    Diagnostic::new("DW2002", format!("a folder or file can't be read: {}", printable(text)))
                         .help("give the user who runs doorward read access, or exclude it in .gitignore"),
                 );
                 continue;

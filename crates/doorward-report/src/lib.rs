@@ -17,4 +17,4 @@ pub use markdown::markdown;
 pub use openapi::{openapi, to_json, to_yaml};
 pub use sarif::sarif;
 pub use schema::type_text;
-pub use survey::{Counts, Group, Survey, groups, mounted_at};
+pub use survey::{Counts, Group, Same, Survey, UNREAD, groups, mounted_at, places, same, unsure_by, why_unsure};

@@ -2,25 +2,31 @@
 
 use doorward::inventory::{App, GuardState};
 
-use crate::survey::{Counts, Survey};
+use crate::survey::{Counts, Survey, UNREAD, places, same, unsure_by};
 use crate::text::{count, visible};
 
 /// A comment holds about 65,000 characters; these many lines stay well below, and nobody reads more.
 const MOST_ROUTES: usize = 100;
 const MOST_FINDINGS: usize = 40;
+const MOST_PLACES: usize = 10;
 
 /// What discovery found, as a comment: the numbers, what is open, and what is wrong.
 #[must_use]
 pub fn markdown(survey: &Survey<'_>, title: &str) -> String {
     let mut text = format!("## Endpoints of {}\n\n", code(title));
     let counts = survey.counts();
+    let unresolved: Vec<String> = UNREAD
+        .iter()
+        .zip(survey.unresolved())
+        .map(|((name, _), all)| format!("**{}** {name}", count(all.len(), "place")))
+        .collect();
     text.push_str(&format!(
-        "**{}**: {} open, {} unsure, {} guarded · **{}** unresolved · **{}**\n\n",
+        "**{}**: {} open, {} unsure, {} guarded · {} · **{}**\n\n",
         count(counts.total(), "route"),
         counts.open,
         counts.unsure,
         counts.guarded,
-        survey.inventory.unresolved.len(),
+        unresolved.join(", "),
         count(survey.findings.len(), "finding"),
     ));
     text.push_str("| App | Framework | Open | Unsure | Guarded |\n|---|---|--:|--:|--:|\n");
@@ -61,7 +67,7 @@ fn routes(text: &mut String, survey: &Survey<'_>) {
         text.push_str(&format!("| Route |{app_head}{by_head} Source |\n|---|{app_line}{by_line}---|\n"));
         for (app, route) in all.iter().take(MOST_ROUTES) {
             let name = if several { format!(" {} |", cell(&app.name)) } else { String::new() };
-            let by = route.guard.by.iter().map(|it| cell(&it.name)).collect::<Vec<_>>().join(", ");
+            let by = unsure_by(&route.guard.by, &cell);
             let by = if state == GuardState::Unsure { format!(" {by} |") } else { String::new() };
             let place = cell(&format!("{}:{}", route.file, route.line));
             text.push_str(&format!("| {} |{name}{by} {place} |\n", cell(&route.id.to_string())));
@@ -71,18 +77,27 @@ fn routes(text: &mut String, survey: &Survey<'_>) {
 }
 
 fn findings(text: &mut String, survey: &Survey<'_>) {
-    let found = survey.by_severity();
-    let unresolved: Vec<_> = survey.inventory.unresolved.iter().collect();
-    for (title, all) in [("Findings", found), ("Unresolved", unresolved)] {
+    let mut parts = vec![("findings, the worst first".to_owned(), survey.by_severity())];
+    for ((name, means), all) in UNREAD.iter().zip(survey.unresolved()) {
+        parts.push((format!("{name}: {means}"), all));
+    }
+    for (title, all) in parts {
         if all.is_empty() {
             continue;
         }
-        text.push_str(&format!("\n<details><summary>{title}: {}</summary>\n\n", all.len()));
-        for it in all.iter().take(MOST_FINDINGS) {
+        text.push_str(&format!("\n<details><summary>{} {title}</summary>\n\n", all.len()));
+        let all = same(all);
+        for group in all.iter().take(MOST_FINDINGS) {
+            let it = group.first;
             let place = it.location.as_ref().map(|it| format!(" at {}", code(&it.to_string()))).unwrap_or_default();
             text.push_str(&format!("- **{}** {}{place}: {}", it.severity, it.code, prose(&it.message)));
             if let Some(help) = &it.help {
                 text.push_str(&format!("<br>{}", prose(help)));
+            }
+            if !group.others.is_empty() {
+                let others: Vec<String> = places(&group.others).iter().take(MOST_PLACES).map(|it| code(it)).collect();
+                let number = count(group.others.len(), "more place");
+                text.push_str(&format!("<br>The same in {number}: {}", others.join("; ")));
             }
             text.push('\n');
         }

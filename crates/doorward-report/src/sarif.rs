@@ -1,14 +1,18 @@
 //! SARIF 2.1.0, for code scanning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use doorward::diagnostic::{Code, Diagnostic, Severity, code};
 use doorward::inventory::{App, GuardState, Route};
 use doorward::secret;
 use serde_json::{Value, json};
 
-use crate::survey::Survey;
+use crate::survey::{Survey, UNREAD, unsure_by};
 use crate::text::visible;
+
+/// What tells a result from others, from one run to the next.
+const ROUTE: &str = "doorwardRoute/v1";
+const FINDING: &str = "doorwardFinding/v1";
 
 /// The rules for routes that strangers reach, and for those that strangers may reach.
 const OPEN: &str = "DW2360";
@@ -22,9 +26,11 @@ pub fn sarif(survey: &Survey<'_>) -> String {
     for app in &survey.inventory.apps {
         app.routes.iter().for_each(|route| log.route(app, route, several));
     }
-    for it in survey.by_severity().into_iter().chain(&survey.inventory.unresolved) {
-        log.diagnostic(it);
+    survey.by_severity().into_iter().for_each(|it| log.diagnostic(it, None));
+    for ((_, means), all) in UNREAD.iter().zip(survey.unresolved()) {
+        all.into_iter().for_each(|it| log.diagnostic(it, Some(means)));
     }
+    log.tell_apart();
     let rules: Vec<Value> = log.rules.values().map(|(_, rule)| rule.clone()).collect();
     let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -73,8 +79,8 @@ impl Log {
                 (OPEN, "is open: nothing that could refuse a stranger runs before its handler".to_owned())
             }
             GuardState::Unsure => {
-                let names: Vec<String> = route.guard.by.iter().map(|it| format!("`{}`", it.name)).collect();
-                (UNSURE, format!("may be open: whether {} refuses strangers can't be read", names.join(", ")))
+                let by = unsure_by(&route.guard.by, &|name| format!("`{name}`"));
+                (UNSURE, format!("may be open: whether strangers are refused is not known of {by}"))
             }
         };
         let of = if several { format!(" of `{}`", app.name) } else { String::new() };
@@ -87,24 +93,47 @@ impl Log {
             "message": { "text": visible(&format!("`{}`{of} {what}", route.id)) },
             "locations": [location(&route.file, route.line, None)],
             // Lines move; the route and its file do not.
-            "partialFingerprints": { "doorwardRoute/v1": format!("{} {} {}", app.root, route.id, route.file) },
+            "partialFingerprints": { ROUTE: format!("{} {} {} {}", app.name, app.root, route.id, route.file) },
         }));
     }
 
-    fn diagnostic(&mut self, it: &Diagnostic) {
+    /// `means` is what a place that could not be read in full means for the list of routes.
+    fn diagnostic(&mut self, it: &Diagnostic, means: Option<&str>) {
         let index = self.rule(&it.code);
         let help = it.help.as_deref().map(|help| format!(". {help}")).unwrap_or_default();
+        let means = means.map(|means| format!(" ({means})")).unwrap_or_default();
+        let file = it.location.as_ref().map(|place| place.file.as_str()).unwrap_or_default();
         let mut result = json!({
             "ruleId": it.code,
             "ruleIndex": index,
             "level": level(it.severity),
-            "message": { "text": visible(&format!("{}{help}", it.message)) },
+            "message": { "text": visible(&format!("{}{means}{help}", it.message)) },
+            "partialFingerprints": { FINDING: visible(&format!("{} {file} {}", it.code, it.message)) },
         });
+        if let (Some(routes), Some(result)) = (it.routes, result.as_object_mut()) {
+            result.insert("properties".to_owned(), json!({ "routes": routes }));
+        }
         if let (Some(place), Some(result)) = (&it.location, result.as_object_mut()) {
             let place = location(&place.file, place.line, Some(place.column));
             result.insert("locations".to_owned(), json!([place]));
         }
         self.results.push(result);
+    }
+
+    /// Results that would have one fingerprint are numbered in the order in which they stand in their file.
+    fn tell_apart(&mut self) {
+        let mut met: HashMap<String, usize> = HashMap::new();
+        for result in &mut self.results {
+            let prints = result.get_mut("partialFingerprints").and_then(Value::as_object_mut);
+            for (kind, print) in prints.into_iter().flatten() {
+                let Value::String(text) = print else { continue };
+                let number = met.entry(format!("{kind} {text}")).or_default();
+                *number += 1;
+                if *number > 1 {
+                    text.push_str(&format!(" #{number}"));
+                }
+            }
+        }
     }
 }
 

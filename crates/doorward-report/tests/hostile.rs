@@ -29,7 +29,7 @@ fn inventory() -> Inventory {
 #[test]
 fn a_page_holds_no_element_attribute_or_script_of_the_target() {
     let inventory = inventory();
-    let survey = Survey { inventory: &inventory, findings: &inventory.unresolved };
+    let survey = Survey { inventory: &inventory, findings: &inventory.unresolved, only_open: false };
     let page = html(&survey, EVIL, &|_| Some(EVIL.to_owned()));
     for evil in ["<script", "<img", "onerror='", "\u{1b}", "\u{202e}"] {
         assert!(!page.contains(evil), "{evil}");
@@ -61,7 +61,7 @@ fn outside(line: &str) -> String {
 #[test]
 fn a_comment_shows_the_text_and_does_not_run_it() {
     let inventory = inventory();
-    let survey = Survey { inventory: &inventory, findings: &inventory.unresolved };
+    let survey = Survey { inventory: &inventory, findings: &inventory.unresolved, only_open: false };
     let text = markdown(&survey, EVIL);
     for line in text.lines() {
         // Outside of code, nothing opens an element but what we wrote.
@@ -77,7 +77,7 @@ fn a_log_names_files_as_references_and_keeps_no_secret() {
     let mut inventory = inventory();
     let key = ["sk", "live", &"Ab1".repeat(14)].join("_");
     inventory.unresolved.push(Diagnostic::new("DW2003", format!("see {key}")));
-    let survey = Survey { inventory: &inventory, findings: &[] };
+    let survey = Survey { inventory: &inventory, findings: &[], only_open: false };
     let log = sarif(&survey);
     assert!(log.contains("\"a%20b%23c.js\"") && !log.contains("Ab1Ab1"));
     let log: serde_json::Value = serde_json::from_str(&log).unwrap();

@@ -107,6 +107,26 @@ fn takes(template: &PathTemplate, parts: &[&str]) -> bool {
     segments.len() == parts.len()
 }
 
+/// The word that was probably meant by `wanted`, if one is near.
+///
+/// ```
+/// assert_eq!(doorward::lookup::nearest("nextjs", ["nestjs", "next"].into_iter()), Some("next"));
+/// assert_eq!(doorward::lookup::nearest("rails", ["nest", "next"].into_iter()), None);
+/// ```
+#[must_use]
+pub fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let letters = |text: &str| {
+        let text: String = text.to_lowercase().chars().filter(|it| it.is_alphanumeric()).take(LONGEST).collect();
+        // `next.js`, `nextjs` and `next` are one name to whoever types it.
+        text.strip_suffix("js").unwrap_or(&text).chars().collect()
+    };
+    let wanted: Vec<char> = letters(wanted);
+    let all = known.map(|it| (distance(&wanted, &letters(it)), it));
+    all.filter(|(distance, it)| *distance <= 2 && *distance < it.len())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, it)| it)
+}
+
 fn near<'a>(routes: impl Iterator<Item = &'a Route>, method: &str, path: &str) -> Vec<String> {
     let wanted: Vec<char> = path.chars().take(LONGEST).collect();
     let mut all: Vec<(usize, bool, String)> = routes

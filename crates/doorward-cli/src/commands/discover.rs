@@ -20,8 +20,8 @@ pub(crate) fn run(arguments: &Arguments, flags: &DiscoverFlags) -> Outcome {
         keep(&mut analysis, wanted)?;
     }
     let findings: Vec<_> = analysis.all_findings().cloned().collect();
-    // The table says how many there are besides; the documents hold what was asked for.
-    if flags.open && (arguments.json || flags.report.is_some()) {
+    // Whoever reads a table or a report is told how many there are besides; programs get what they asked for.
+    if flags.open && arguments.json {
         for app in &mut analysis.inventory.apps {
             app.routes.retain(|route| route.guard.state != GuardState::Guarded);
         }
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Arguments, flags: &DiscoverFlags) -> Outcome {
         output::json("discover", true, &findings, &analysis.inventory);
         return Ok(Exit::Ok);
     }
-    let survey = Survey { inventory: &analysis.inventory, findings: &findings };
+    let survey = Survey { inventory: &analysis.inventory, findings: &findings, only_open: flags.open };
     if let Some(format) = flags.report {
         let source = |file: &str| project.read(file).ok().flatten();
         let title = title(&project.root, &analysis.inventory.apps);
@@ -42,11 +42,16 @@ pub(crate) fn run(arguments: &Arguments, flags: &DiscoverFlags) -> Outcome {
         output::document(&text, flags.out.as_deref())?;
         return Ok(Exit::Ok);
     }
-    table::show(&project.root, &survey, flags.open);
+    table::show(&project.root, &survey);
     if project.read(POLICY).is_ok_and(|policy| policy.is_some()) {
         tell!("\nNothing was changed. Next: `doorward check` compares this with the policy.");
     } else {
-        tell!("\nNothing was changed. Next: `doorward plan` proposes who may call what, and shows the edits.");
+        let written = |app: &App| doorward_frameworks::writes_guards(&app.framework);
+        let edits = match analysis.inventory.apps.iter().all(written) {
+            true => "proposes who may call what, and shows the edits",
+            false => "proposes who may call what; it edits Express apps only",
+        };
+        tell!("\nNothing was changed. Next: `doorward plan` {edits}.");
     }
     Ok(Exit::Ok)
 }

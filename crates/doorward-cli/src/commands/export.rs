@@ -39,10 +39,11 @@ pub(crate) fn run(arguments: &Arguments, options: &ExportOptions) -> Outcome {
     };
     let text = if is_yaml { doorward_report::to_yaml(&document) } else { doorward_report::to_json(&document) };
     output::document(&text, options.out.as_deref())?;
-    if !unresolved.is_empty() {
+    let unread = unresolved.iter().filter(|it| it.hides_routes()).count();
+    if unread > 0 {
         tell!(
-            "{} could not be read, and routes made there are missing; `doorward discover` lists them.",
-            count(unresolved.len(), "place")
+            "{} could not be read, and routes made there may be missing; `doorward discover` lists them.",
+            count(unread, "place")
         );
     }
     Ok(Exit::Ok)

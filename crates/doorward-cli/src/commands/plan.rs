@@ -1,5 +1,6 @@
 //! `doorward plan`: what would it take to lock them?
 
+use doorward::inventory::App;
 use doorward::policy::{Answers, Policy, Proposed, propose};
 use doorward_frameworks::{Analysis, Plan};
 
@@ -57,11 +58,46 @@ pub(crate) fn run(arguments: &Arguments, options: &PlanOptions) -> Outcome {
     } else if exit == Exit::Ok {
         let written =
             if proposal.is_some() { format!("Only `{POLICY}` was written.") } else { "Nothing was written.".into() };
-        tell!("{written} Plan {}. Next: `doorward apply` writes exactly these changes.", short(&plan.digest));
+        match by_hand(&analysis) {
+            None => {
+                tell!("{written} Plan {}. Next: `doorward apply` writes exactly these changes.", short(&plan.digest))
+            }
+            Some(text) => tell!("{written} Plan {}.\n\n{text}", short(&plan.digest)),
+        }
     } else {
         tell!("The plan can't be applied yet: {} above.", count(obstacles, "error"));
     }
     Ok(exit)
+}
+
+/// What is left to do where doorward reads a framework and does not write its guards yet.
+fn by_hand(analysis: &Analysis) -> Option<String> {
+    let apps = &analysis.inventory.apps;
+    let unwritten: Vec<&App> = apps.iter().filter(|it| !doorward_frameworks::writes_guards(&it.framework)).collect();
+    if unwritten.is_empty() {
+        return None;
+    }
+    let written: Vec<&str> =
+        doorward_frameworks::known_frameworks().filter(|it| doorward_frameworks::writes_guards(it)).collect();
+    let names: Vec<String> = unwritten.iter().map(|it| format!("{} ({})", clean(&it.name), it.framework)).collect();
+    let apply = if unwritten.len() == apps.len() {
+        format!(
+            "doorward writes guards for {} only as yet: `doorward apply` would write the lock, and none of your code.",
+            written.join(", ")
+        )
+    } else {
+        format!(
+            "doorward writes guards for {} only as yet. `doorward apply` writes the changes above; these apps get none:\n  {}",
+            written.join(", "),
+            names.join("\n  ")
+        )
+    };
+    Some(format!(
+        "{apply}\nWhat you can do:\n  1. say in `{POLICY}` who may call what\n  \
+         2. write the guards yourself; `doorward explain 'GET /path'` shows where a route is made and what guards it\n  \
+         3. run `doorward check`: it names each route whose guard the policy asks for and the source lacks\n  \
+         4. run `doorward verify`: it attacks the running server, whatever it is written in"
+    ))
 }
 
 /// Plans the changes; the lock is one of them.
@@ -105,15 +141,18 @@ fn show(project: &Project, plan: &Plan, proposal: Option<&str>) {
         }
         say!("");
     }
-    say!("{BOLD}What runs on a request, in this order{BOLD:#}\n");
-    for (at, step) in plan.order.iter().enumerate() {
-        say!("  {CYAN}{}{CYAN:#} {}", at + 1, clean(step));
+    // Where no guard is written, nothing of ours runs on a request.
+    if !plan.order.is_empty() {
+        say!("{BOLD}What runs on a request, in this order{BOLD:#}\n");
+        for (at, step) in plan.order.iter().enumerate() {
+            say!("  {CYAN}{}{CYAN:#} {}", at + 1, clean(step));
+        }
+        say!("\n{BOLD}How a token flows{BOLD:#}\n");
+        for (at, step) in FLOW.iter().enumerate() {
+            say!("  {CYAN}{}{CYAN:#} {step}", at + 1);
+        }
+        say!("");
     }
-    say!("\n{BOLD}How a token flows{BOLD:#}\n");
-    for (at, step) in FLOW.iter().enumerate() {
-        say!("  {CYAN}{}{CYAN:#} {step}", at + 1);
-    }
-    say!("");
     if !plan.findings.is_empty() {
         say!("{BOLD}To know before you agree{BOLD:#}\n");
         say!("{}", output::findings(&project.root, &plan.findings).trim_end());

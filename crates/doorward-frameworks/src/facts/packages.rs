@@ -96,7 +96,8 @@ pub(super) fn packages(root: &Path, manifest: &Manifest, locks: &Locks) -> Vec<P
             Ecosystem::Npm => manifest.folder.strip_prefix(folder).unwrap_or_default().trim_start_matches('/'),
         };
         let reached = lock.graph.reach(importer, &requests);
-        let direct: BTreeSet<&str> = reached.iter().filter(|(_, direct)| **direct).map(|((name, _), _)| *name).collect();
+        let direct: BTreeSet<&str> =
+            reached.iter().filter(|(_, direct)| **direct).map(|((name, _), _)| *name).collect();
         for ((name, version), is_direct) in &reached {
             let (name, version) = (*name, *version);
             // A second version of a package is what a tool brings along, nested in it; the manifest asks for the first.

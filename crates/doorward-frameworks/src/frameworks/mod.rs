@@ -84,6 +84,12 @@ pub fn known_frameworks() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|framework| framework.id)
 }
 
+/// Whether guards are written for apps of this framework, and not only judged.
+#[must_use]
+pub fn writes_guards(id: &str) -> bool {
+    find(id).is_some_and(|framework| framework.emission.is_some())
+}
+
 /// Whether apps of this framework are started by what their `package.json` says.
 #[must_use]
 pub fn runs_on_node(id: &str) -> bool {

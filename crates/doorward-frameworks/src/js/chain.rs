@@ -85,14 +85,23 @@ pub(crate) fn callee(text: &str) -> String {
     }
 }
 
-/// A handler's name for people: never with arguments, which may hold secrets.
+/// `wrap(auth.jwt)`: a function made of one that has a name, which tells more than that of the wrapper.
+pub(crate) fn wrapped<'a>(value: &Value, text: &'a str) -> Option<&'a str> {
+    let name = |it: &str| !it.is_empty() && it.chars().all(|c| c.is_alphanumeric() || "_$.".contains(c));
+    let (outer, rest) = text.split_once('(')?;
+    let inner = rest.strip_suffix(')')?;
+    let named = name(outer) && name(inner) && inner.starts_with(|c: char| !c.is_ascii_digit());
+    (matches!(value, Value::Function(_)) && named).then_some(text)
+}
+
+/// A handler's name for people: never with arguments, which may hold secrets, unless the argument is but a name.
 pub(crate) fn shown(value: &Value, text: &str) -> String {
     let text = one_line(text);
     let is_code = text.starts_with("function") || text.starts_with("async ") || text.contains("=>");
     if is_code && let Value::Function(closure) = value {
         return closure.function.name.as_ref().map_or_else(|| "(inline)".to_owned(), |it| printable(it));
     }
-    printable(&callee(&text))
+    printable(&wrapped(value, &text).map_or_else(|| callee(&text), str::to_owned))
 }
 
 pub(crate) fn text(program: &Program, place: Place) -> String {

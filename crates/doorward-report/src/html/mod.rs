@@ -12,7 +12,7 @@ use doorward::diagnostic::{Diagnostic, code};
 use doorward::inventory::{App, GuardState, Route, StepKind};
 use sha2::{Digest as _, Sha256};
 
-use crate::survey::{Counts, Group, Survey, groups};
+use crate::survey::{Counts, Group, Survey, UNREAD, groups, places, same, unsure_by};
 use crate::text::{count, line_of, visible};
 use crate::type_text;
 
@@ -81,15 +81,12 @@ pub fn html(survey: &Survey<'_>, title: &str, source: &dyn Fn(&str) -> Option<St
     surface::show(&mut page, survey);
     routes(&mut page, survey);
     let mut lines = Lines { source, files: BTreeMap::new() };
-    let unresolved: Vec<&Diagnostic> = survey.inventory.unresolved.iter().collect();
-    diagnostics(
-        &mut page,
-        "Unresolved",
-        "Routes that are made in these places are not in the list: no reading of the source can know them.",
-        "Everything could be read.",
-        &unresolved,
-        &mut lines,
-    );
+    let [unread, assumed] = survey.unresolved();
+    let about =
+        "Routes that are made in these places may be missing from the list: no reading of the source can know them.";
+    diagnostics(&mut page, "Unread", about, "Everything could be read.", &unread, &mut lines);
+    let about = "Nothing is missing from the list for these places, but look at what was assumed there.";
+    diagnostics(&mut page, "Assumed", about, "Nothing was assumed.", &assumed, &mut lines);
     let found = survey.by_severity();
     diagnostics(&mut page, "Findings", "The worst come first.", "Nothing was noticed.", &found, &mut lines);
     page.push_str("</main>\n<footer>\n<p>Guarded: something known to refuse strangers runs before the handler. Open: nothing does. \
@@ -99,11 +96,13 @@ pub fn html(survey: &Survey<'_>, title: &str, source: &dyn Fn(&str) -> Option<St
 
 fn numbers(page: &mut String, survey: &Survey<'_>) {
     let counts = survey.counts();
+    let [unread, assumed] = survey.unresolved();
     let all = [
         ("open", counts.open, "open"),
         ("unsure", counts.unsure, "unsure"),
         ("guarded", counts.guarded, "guarded"),
-        ("", survey.inventory.unresolved.len(), "unresolved"),
+        ("", unread.len(), UNREAD[0].0),
+        ("", assumed.len(), UNREAD[1].0),
         ("", survey.findings.len(), if survey.findings.len() == 1 { "finding" } else { "findings" }),
     ];
     page.push_str("<ul class=\"numbers\">\n");
@@ -123,11 +122,11 @@ fn routes(page: &mut String, survey: &Survey<'_>) {
     }
     page.push_str("</fieldset>\n");
     for app in &survey.inventory.apps {
-        show_app(page, app);
+        show_app(page, app, survey);
     }
 }
 
-fn show_app(page: &mut String, app: &App) {
+fn show_app(page: &mut String, app: &App, survey: &Survey<'_>) {
     let version = app.version.as_deref().unwrap_or_default();
     let counts = Counts::of(&app.routes);
     page.push_str(&format!(
@@ -138,8 +137,14 @@ fn show_app(page: &mut String, app: &App) {
         esc(&app.root),
         count(counts.total(), "route"),
     ));
-    for group in groups(app) {
-        show_group(page, &group);
+    if survey.only_open && counts.guarded > 0 {
+        page.push_str(&format!("<p>The {} guarded are left out here.</p>\n", counts.guarded));
+    }
+    for mut group in groups(app) {
+        group.routes.retain(|it| survey.lists(it));
+        if !group.routes.is_empty() {
+            show_group(page, &group);
+        }
     }
     page.push_str("</section>\n");
 }
@@ -158,13 +163,16 @@ fn show_group(page: &mut String, group: &Group<'_>) {
 
 fn row(page: &mut String, route: &Route) {
     let word = word(route.guard.state);
-    let mut names: Vec<String> = Vec::new();
-    for seen in &route.guard.by {
-        let name = format!("<code>{}</code>", esc(&seen.name));
-        if !names.contains(&name) {
-            names.push(name);
+    let code = |name: &str| format!("<code>{}</code>", esc(name));
+    let by = match route.guard.state {
+        GuardState::Unsure => unsure_by(&route.guard.by, &code),
+        GuardState::Guarded | GuardState::Open => {
+            let mut names: Vec<String> = route.guard.by.iter().map(|it| code(&it.name)).collect();
+            let mut told = std::collections::BTreeSet::new();
+            names.retain(|it| told.insert(it.clone()));
+            names.join(", ")
         }
-    }
+    };
     let path = format!("<span class=\"path\">{}</span>", esc(&route.path.to_string()));
     let details = details(route);
     let path = if details.is_empty() { path } else { format!("<details><summary>{path}</summary>{details}</details>") };
@@ -172,7 +180,7 @@ fn row(page: &mut String, route: &Route) {
         "<tr class=\"{word}\"><td class=\"state\"><span class=\"mark {word}\">{word}</span></td><td class=\"method\"><code>{}</code></td>\
          <td>{path}</td><td class=\"by\">{}</td><td class=\"source\"><code>{}:{}</code></td></tr>\n",
         esc(route.method.as_str()),
-        names.join(", "),
+        by,
         esc(&route.file),
         route.line,
     ));
@@ -246,7 +254,8 @@ impl Lines<'_> {
 fn diagnostics(page: &mut String, title: &str, about: &str, none: &str, all: &[&Diagnostic], lines: &mut Lines<'_>) {
     page.push_str(&format!("<h2>{title}</h2>\n<p>{}</p>\n", if all.is_empty() { none } else { about }));
     let mut told = std::collections::BTreeSet::new();
-    for it in all {
+    for group in same(all.iter().copied()) {
+        let it = group.first;
         page.push_str(&format!(
             "<article class=\"{severity}\">\n<h3>{severity} {}: {}</h3>\n",
             esc(&it.code),
@@ -258,6 +267,15 @@ fn diagnostics(page: &mut String, title: &str, about: &str, none: &str, all: &[&
             if let Some(line) = lines.get(&location.file, location.line) {
                 page.push_str(&format!("<pre>{}</pre>\n", esc(line)));
             }
+        }
+        if !group.others.is_empty() {
+            let others: Vec<String> =
+                places(&group.others).iter().map(|it| format!("<li><code>{}</code></li>", esc(it))).collect();
+            page.push_str(&format!(
+                "<details><summary>The same in {}</summary><ul>{}</ul></details>\n",
+                count(group.others.len(), "more place"),
+                others.concat()
+            ));
         }
         if let Some(evidence) = &it.evidence {
             page.push_str(&format!("<p>Seen: {}</p>\n", prose(evidence)));

@@ -35,11 +35,13 @@ pub(super) struct Names {
     names: BTreeMap<String, String>,
     schemas: Map<String, Value>,
     error: String,
+    /// The schemas as the app has them.
+    known: BTreeMap<String, Value>,
 }
 
 impl Names {
     pub(super) fn of(app: &App) -> Self {
-        let mut names = Self::default();
+        let mut names = Self { known: app.schemas.clone(), ..Self::default() };
         let mut taken: Vec<String> = Vec::new();
         for name in app.schemas.keys() {
             let allowed: String = name
@@ -81,6 +83,10 @@ impl Names {
         };
         let mut fitted = Map::new();
         for (key, value) in schema {
+            // `tags: list[str] = None` is written everywhere, and a default that its own schema refuses is an error.
+            if key == "default" && !self.allows(schema, value, 0) {
+                continue;
+            }
             if let Some(value) = self.keyword(key, value, depth) {
                 // A list of items is what 2020-12 calls prefixItems.
                 let key = if key == "items" && value.is_array() { "prefixItems" } else { key };
@@ -88,6 +94,30 @@ impl Names {
             }
         }
         Value::Object(fitted)
+    }
+
+    /// Whether a schema may allow a value, as far as its types tell.
+    fn allows(&self, schema: &Map<String, Value>, value: &Value, depth: usize) -> bool {
+        let inner =
+            |it: &Value| depth >= MAX_DEPTH || it.as_object().is_none_or(|it| self.allows(it, value, depth + 1));
+        schema.iter().all(|(key, it)| match (key.as_str(), it) {
+            ("type", Value::String(kind)) => is_of(value, kind),
+            ("type", Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).any(|kind| is_of(value, kind)),
+            ("enum", Value::Array(all)) => all.contains(value),
+            ("const", it) => it == value,
+            ("anyOf" | "oneOf", Value::Array(all)) => all.iter().any(inner),
+            ("allOf", Value::Array(all)) => all.iter().all(inner),
+            // Few references are followed: schemas may refer to each other in circles, in many ways at once.
+            ("$ref", Value::String(it)) => {
+                let named = it.strip_prefix(PREFIX).and_then(|name| self.known.get(name)?.as_object());
+                named.is_none_or(|it| depth >= MAX_DEPTH / 2 || self.allows(it, value, depth + MAX_DEPTH / 2))
+            }
+            ("items", it) => value.as_array().is_none_or(|all| match it.as_object() {
+                Some(it) => all.iter().all(|value| depth >= MAX_DEPTH || self.allows(it, value, depth + 1)),
+                None => true,
+            }),
+            _ => true,
+        })
     }
 
     /// The value of a keyword; `None` leaves it out, which only makes the schema say less.
@@ -139,4 +169,18 @@ fn free(name: &str, taken: &[String]) -> String {
         at += 1;
     }
     free
+}
+
+/// Whether a value is of a type of JSON Schema.
+fn is_of(value: &Value, kind: &str) -> bool {
+    match kind {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "number" => value.is_number(),
+        "integer" => value.as_f64().is_some_and(|it| it.fract() == 0.0),
+        _ => true,
+    }
 }

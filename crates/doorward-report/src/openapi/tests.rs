@@ -127,3 +127,36 @@ fn yaml_quotes_what_would_mean_something_else() {
         "a: \"no\"\nb:\n  - \"1\"\n  - \"x: y\"\n  - /path\n  - {}\nc:\n  \"200\": null\nd: []\ne: \"é\\n\"\n"
     );
 }
+
+#[test]
+fn a_default_that_its_schema_refuses_is_left_out() {
+    let mut app = app(&["GET /list"]);
+    app.schemas.insert("Order".into(), json!({ "enum": ["asc", "desc"] }));
+    app.schemas.insert("Circle".into(), json!({ "allOf": [{ "$ref": "#/components/schemas/Circle" }], "default": 1 }));
+    let schemas = [
+        (json!({ "type": "array", "items": { "type": "string" }, "default": null }), false),
+        (json!({ "type": ["array", "null"], "default": null }), true),
+        (json!({ "anyOf": [{ "type": "array" }, { "type": "null" }], "default": null }), true),
+        (json!({ "type": "integer", "default": "1" }), false),
+        (json!({ "type": "integer", "default": 1.0 }), true),
+        (json!({ "$ref": "#/components/schemas/Order", "default": null }), false),
+        (json!({ "$ref": "#/components/schemas/Order", "default": "asc" }), true),
+        (json!({ "properties": { "default": { "type": "string" } } }), false),
+    ];
+    app.routes[0].shape.parameters = schemas
+        .iter()
+        .enumerate()
+        .map(|(at, (schema, _))| Parameter {
+            name: format!("p{at}"),
+            within: Within::Query,
+            required: false,
+            schema: schema.clone(),
+        })
+        .collect();
+    let document = openapi(&app);
+    let parameters = document["paths"]["/list"]["get"]["parameters"].as_array().unwrap();
+    for (it, (schema, kept)) in parameters.iter().zip(&schemas) {
+        assert_eq!(it["schema"].get("default").is_some(), *kept, "{schema}");
+    }
+    assert_eq!(parameters[7]["schema"]["properties"]["default"], json!({ "type": "string" }));
+}

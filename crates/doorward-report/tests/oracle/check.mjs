@@ -23,7 +23,14 @@ function sarif() {
   return (text) => (validate(JSON.parse(text)) ? [] : validate.errors);
 }
 
-// What its schema can't say: references lead somewhere, ids are unique, and every hole of a path is declared.
+// Whether a schema's own types allow a value; what is no schema has none.
+function allows(schema, value) {
+  const kinds = [schema.type].flat().filter((it) => typeof it === 'string');
+  const kind = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
+  return kinds.length === 0 || kinds.includes(kind) || (kinds.includes('integer') && Number.isInteger(value));
+}
+
+// What its schema can't say: defaults are allowed, references lead somewhere, ids are unique, and every hole of a path is declared.
 function beyond(document) {
   const wrong = [];
   const ids = new Set();
@@ -35,6 +42,7 @@ function beyond(document) {
         for (const part of value.$ref.slice(2).split('/')) target = target?.[part.replaceAll('~1', '/').replaceAll('~0', '~')];
         if (!value.$ref.startsWith('#/') || target === undefined) wrong.push(`${at}: ${value.$ref} leads nowhere`);
       }
+      if ('default' in value && !allows(value, value.default)) wrong.push(`${at}: its default is none of its type`);
       for (const [key, inner] of Object.entries(value)) walk(inner, `${at}/${key}`);
     }
   };

@@ -5,7 +5,7 @@ use std::path::Path;
 use anstyle::Style;
 use doorward::facts::{Facts, ModuleSystem, VersionSource};
 use doorward::inventory::{App, GuardState, Route};
-use doorward_report::{Counts, Group, Survey, groups};
+use doorward_report::{Counts, Group, Survey, UNREAD, groups, unsure_by};
 
 use crate::output::{self, BOLD, CYAN, DIM, GREEN, RED, YELLOW, clean, count, say};
 
@@ -13,23 +13,25 @@ use crate::output::{self, BOLD, CYAN, DIM, GREEN, RED, YELLOW, clean, count, say
 const WIDEST_PATH: usize = 48;
 const WIDEST_PLACE: usize = 44;
 
-pub(crate) fn show(root: &Path, survey: &Survey<'_>, only_open: bool) {
+pub(crate) fn show(root: &Path, survey: &Survey<'_>) {
     let inventory = survey.inventory;
     for app in &inventory.apps {
-        head(app, only_open);
-        let columns = Columns::of(app, only_open);
+        head(app, survey.only_open);
+        let columns = Columns::of(app, survey);
         for group in groups(app) {
-            show_group(&group, &columns, only_open);
+            show_group(&group, &columns, survey);
         }
     }
-    if !inventory.unresolved.is_empty() {
-        say!("{BOLD}Unresolved: routes made in these places are not in the list{BOLD:#}\n");
-        say!("{}\n", output::findings(root, &inventory.unresolved).trim_end());
+    for ((name, means), all) in UNREAD.iter().zip(survey.unresolved()) {
+        if !all.is_empty() {
+            let (first, rest) = name.split_at(1);
+            say!("{BOLD}{}{rest}: {means}{BOLD:#}\n", first.to_uppercase());
+            say!("{}\n", output::findings(root, all).trim_end());
+        }
     }
     if !survey.findings.is_empty() {
-        let findings: Vec<_> = survey.by_severity().into_iter().cloned().collect();
         say!("{BOLD}Findings, the worst first{BOLD:#}\n");
-        say!("{}\n", output::findings(root, &findings).trim_end());
+        say!("{}\n", output::findings(root, survey.by_severity()).trim_end());
     }
     summary(survey);
 }
@@ -113,29 +115,35 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(app: &App, only_open: bool) -> Self {
+    fn of(app: &App, survey: &Survey<'_>) -> Self {
         let widest = |text: &dyn Fn(&Route) -> usize| {
-            app.routes.iter().filter(|it| is_listed(it, only_open)).map(text).max().unwrap_or_default()
+            app.routes.iter().filter(|it| survey.lists(it)).map(text).max().unwrap_or_default()
         };
         Self {
             method: widest(&|route| route.method.as_str().len()),
             path: widest(&|route| clean(&route.path.to_string()).chars().count()).min(WIDEST_PATH),
             place: widest(&|route| place(route).chars().count()).min(WIDEST_PLACE),
-            whole: console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns)),
+            whole: output::width(),
         }
     }
-}
-
-fn is_listed(route: &Route, only_open: bool) -> bool {
-    !only_open || route.guard.state != GuardState::Guarded
 }
 
 fn place(route: &Route) -> String {
     clean(&format!("{}:{}", route.file, route.line))
 }
 
-fn show_group(group: &Group<'_>, columns: &Columns, only_open: bool) {
-    let listed: Vec<&&Route> = group.routes.iter().filter(|it| is_listed(it, only_open)).collect();
+/// `packages/…/users.ts:12`, as short as it has to be. If that does not help, as it was.
+fn shortened(place: String, room: Option<usize>) -> String {
+    let Some(room) = room.filter(|room| place.chars().count() > *room) else { return place };
+    let folders: Vec<&str> = place.split('/').collect();
+    let Some((name, folders)) = folders.split_last() else { return place };
+    let kept = (0..folders.len()).rev().filter_map(|kept| folders.get(..kept));
+    let short = kept.map(|kept| kept.iter().chain(&["…", name]).copied().collect::<Vec<_>>().join("/"));
+    short.into_iter().find(|it| it.chars().count() <= room).unwrap_or(place)
+}
+
+fn show_group(group: &Group<'_>, columns: &Columns, survey: &Survey<'_>) {
+    let listed: Vec<&&Route> = group.routes.iter().filter(|it| survey.lists(it)).collect();
     if listed.is_empty() {
         return;
     }
@@ -154,28 +162,35 @@ fn row(route: &Route, columns: &Columns) {
         GuardState::Guarded => (GREEN, "GUARDED"),
     };
     let (method, path) = (columns.method, columns.path);
-    let (text, place) = (clean(&route.path.to_string()), place(route));
-    let by: Vec<String> = route.guard.by.iter().map(|seen| clean(&seen.name)).collect();
-    let mut names: Vec<&str> = Vec::new();
-    by.iter().for_each(|it| {
-        if !names.contains(&it.as_str()) {
-            names.push(it);
+    let text = clean(&route.path.to_string());
+    let mut names: Vec<String> = Vec::new();
+    for name in route.guard.by.iter().map(|seen| clean(&seen.name)) {
+        if !names.contains(&name) {
+            names.push(name);
         }
-    });
+    }
     let by = match (names.is_empty(), route.guard.state) {
         (true, _) => String::new(),
-        (false, GuardState::Unsure) => format!("maybe by {}", names.join(", ")),
+        (false, GuardState::Unsure) => format!("maybe by {}", unsure_by(&route.guard.by, &clean)),
         (false, _) => format!("by {}", names.join(", ")),
     };
     // Two spaces between columns, and four in front.
     let start = 4 + word.len() + 2 + method + 2;
-    let wide = start + text.chars().count().max(path) + 2 + place.chars().count().max(columns.place) + 2;
-    let fits = columns.whole.is_none_or(|whole| wide + by.chars().count() <= whole);
+    let before = start + text.chars().count().max(path) + 2;
     let line = format!("    {style}{word}{style:#}  {:method$}  {text:path$}  ", route.method.as_str());
-    match (by.is_empty(), fits) {
-        (true, _) => say!("{line}{DIM}{place}{DIM:#}"),
-        (false, true) => say!("{line}{DIM}{place:width$}  {by}{DIM:#}", width = columns.place),
-        (false, false) => say!("{line}{DIM}{place}\n{:start$}{by}{DIM:#}", ""),
+    // A file and its line are never cut: folders in the middle are left out, which stand in the line above, and what does
+    // not fit even so stands below.
+    let fits = |end: usize| columns.whole.is_none_or(|whole| end <= whole);
+    let place = shortened(place(route), columns.whole.map(|whole| whole.saturating_sub(before)));
+    let beside = before + place.chars().count();
+    match (by.is_empty(), fits(beside)) {
+        (true, true) => say!("{line}{DIM}{place}{DIM:#}"),
+        (false, true) if fits(beside.max(before + columns.place) + 2 + by.chars().count()) => {
+            say!("{line}{DIM}{place:width$}  {by}{DIM:#}", width = columns.place);
+        }
+        (false, true) => say!("{line}{DIM}{place}\n{:start$}{by}{DIM:#}", ""),
+        (true, false) => say!("{}\n{DIM}{:start$}{place}{DIM:#}", line.trim_end(), ""),
+        (false, false) => say!("{}\n{DIM}{:start$}{place}\n{:start$}{by}{DIM:#}", line.trim_end(), "", ""),
     }
 }
 
@@ -184,10 +199,15 @@ fn summary(survey: &Survey<'_>) {
     let counts = survey.counts();
     say!("{BOLD}Summary{BOLD:#}");
     say!("  {} in {}: {}", count(counts.total(), "route"), count(inventory.apps.len(), "app"), states(counts),);
-    match inventory.unresolved.len() {
-        0 => say!("  nothing unresolved"),
-        number => {
-            say!("  {YELLOW}{} unresolved{YELLOW:#}: routes made there are not in the list", count(number, "place"))
+    if counts.unsure > 0 {
+        say!("  {YELLOW}unsure{YELLOW:#}: something runs first; what it does to strangers isn't known");
+    }
+    if inventory.unresolved.is_empty() {
+        say!("  nothing unread, nothing assumed");
+    }
+    for ((name, means), all) in UNREAD.iter().zip(survey.unresolved()) {
+        if !all.is_empty() {
+            say!("  {YELLOW}{} {name}{YELLOW:#}: {means}", count(all.len(), "place"));
         }
     }
     let severities: Vec<String> =

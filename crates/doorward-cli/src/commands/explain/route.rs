@@ -1,9 +1,10 @@
 //! How a route came to be, what guards it, and what the policy says of it.
 
+use doorward::diagnostic::{Diagnostic, Location};
 use doorward::inventory::{App, Guard, GuardState, Route, Step, StepKind};
 use doorward::lookup::lookup;
 use doorward::policy::{Policy, Rule, Selector};
-use doorward_report::type_text;
+use doorward_report::{type_text, why_unsure};
 use serde_json::{Value, json};
 
 use crate::Outcome;
@@ -25,17 +26,28 @@ pub(crate) fn run(arguments: &Arguments, what: &str, app: Option<&str>) -> Outco
             true => "run `doorward discover` to see the routes there are".to_owned(),
             false => format!("did you mean {}?", quoted(&found.near)),
         };
+        let unread = analysis.inventory.unresolved.iter().filter(|it| it.hides_routes()).count();
+        let help = match unread {
+            0 => help,
+            unread => format!(
+                "{help} It may also be made in one of {} that could not be read; `doorward discover` lists them",
+                count(unread, "place")
+            ),
+        };
         return Err(Failure::new(Exit::Usage, format!("no route here is `{what}`")).help(help));
     }
     let all: Vec<(&App, &Route, Option<&Rule>)> =
         found.routes.iter().map(|(app, route)| (*app, *route, rule_of(policy.as_ref(), app, route))).collect();
     if arguments.json {
-        let routes: Vec<Value> = all.iter().map(|(app, route, rule)| document(app, route, *rule)).collect();
+        let unresolved = &analysis.inventory.unresolved;
+        let routes: Vec<Value> =
+            all.iter().map(|(app, route, rule)| document(app, route, *rule, &concerning(unresolved, route))).collect();
         output::json("explain", true, &[], &json!({ "routes": routes, "policy": policy.is_some() }));
         return Ok(Exit::Ok);
     }
     for (app, route, rule) in &all {
         show(app, route, *rule, policy.is_some());
+        unread(&project, &concerning(&analysis.inventory.unresolved, route));
     }
     if all.len() > 1 {
         tell!("`{}` names {}. Add a method, or `--app`, to see one.", clean(what), count(all.len(), "route"));
@@ -61,7 +73,30 @@ fn selector(rule: &Rule) -> String {
     }
 }
 
-fn document(app: &App, route: &Route, rule: Option<&Rule>) -> Value {
+/// What could not be read in the files that have to do with a route: its registration, its mounts, its guards.
+fn concerning<'a>(unresolved: &'a [Diagnostic], route: &Route) -> Vec<&'a Diagnostic> {
+    let guards = route.guard.by.iter().flat_map(|it| [&it.file, &it.origin]);
+    let files: Vec<&String> =
+        std::iter::once(&route.file).chain(route.trace.iter().map(|it| &it.file)).chain(guards).collect();
+    let steps = route.trace.iter().map(|it| (&it.file, it.line));
+    let places: Vec<_> = steps.chain([(&route.file, route.line)]).collect();
+    // What was assumed elsewhere in a file was assumed of other routes; what is unread there may run before this one.
+    let concerns = |it: &Diagnostic, at: &Location| match it.hides_routes() {
+        true => files.contains(&&at.file),
+        false => places.contains(&(&at.file, at.line)),
+    };
+    unresolved.iter().filter(|it| it.location.as_ref().is_some_and(|at| concerns(it, at))).collect()
+}
+
+fn unread(project: &Project, all: &[&Diagnostic]) {
+    if all.is_empty() {
+        return;
+    }
+    say!("{BOLD}What could not be read in these files, and may concern it{BOLD:#}\n");
+    say!("{}\n", output::findings(&project.root, all.iter().copied()).trim_end());
+}
+
+fn document(app: &App, route: &Route, rule: Option<&Rule>, unresolved: &[&Diagnostic]) -> Value {
     let rule = rule.map(|rule| {
         json!({
             "access": rule.access.to_string(),
@@ -73,7 +108,7 @@ fn document(app: &App, route: &Route, rule: Option<&Rule>) -> Value {
             "line": rule.location.line,
         })
     });
-    json!({ "app": app.name, "root": app.root, "framework": app.framework, "route": route, "rule": rule })
+    json!({ "app": app.name, "root": app.root, "framework": app.framework, "route": route, "rule": rule, "unresolved": unresolved })
 }
 
 fn show(app: &App, route: &Route, rule: Option<&Rule>, has_policy: bool) {
@@ -134,14 +169,20 @@ fn guards(guard: &Guard) {
     say!("{BOLD}What guards it{BOLD:#}");
     match guard.state {
         GuardState::Open => say!("  {RED}nothing{RED:#}: a stranger reaches the handler"),
-        GuardState::Unsure => say!("  {YELLOW}perhaps something{YELLOW:#}: its effect can't be read from the source"),
+        GuardState::Unsure => {
+            say!("  {YELLOW}perhaps something{YELLOW:#}: what it does to strangers can't be read from the source");
+        }
         GuardState::Guarded => {}
     }
     for seen in &guard.by {
         let asks = seen.asks.as_ref().map(|asks| format!(", asks for {}", asks.access));
         let origin = if seen.origin.is_empty() { String::new() } else { format!(" of {}", clean(&seen.origin)) };
+        let why = match guard.state {
+            GuardState::Unsure => format!(": {}", why_unsure(seen)),
+            GuardState::Guarded | GuardState::Open => String::new(),
+        };
         say!(
-            "  {}{origin}{}  {DIM}{}:{}{DIM:#}",
+            "  {}{origin}{}{why}  {DIM}{}:{}{DIM:#}",
             clean(&seen.name),
             clean(&asks.unwrap_or_default()),
             clean(&seen.file),

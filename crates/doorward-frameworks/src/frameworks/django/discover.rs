@@ -248,7 +248,10 @@ impl<'p> Reader<'p> {
                     }
                     _ => {
                         let message = format!("the middleware `{}` is not in the tree", printable(&text));
-                        self.note(Diagnostic::new("DW2022", message).help("read what it does to strangers").listed(), place);
+                        self.note(
+                            Diagnostic::new("DW2022", message).help("read what it does to strangers").listed(),
+                            place,
+                        );
                         continue;
                     }
                 }

@@ -647,7 +647,7 @@ impl Reader<'_> {
         if is_code && let Value::Function(closure) = value {
             return closure.function.name.as_ref().map_or_else(|| "(inline)".to_owned(), |it| printable(it));
         }
-        printable(&callee(&text))
+        printable(&crate::js::chain::wrapped(value, &text).map_or_else(|| callee(&text), str::to_owned))
     }
 
     /// Guards that protect nothing.
