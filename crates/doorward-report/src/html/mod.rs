@@ -181,7 +181,8 @@ fn row(page: &mut String, route: &Route) {
          <td>{path}</td><td class=\"by\">{}</td><td class=\"source\"><code>{}:{}</code></td></tr>\n",
         esc(route.method.as_str()),
         by,
-        esc(&route.file),
+        // A long place is broken between folders, and not in its line's number.
+        esc(&route.file).replace('/', "/<wbr>"),
         route.line,
     ));
 }
