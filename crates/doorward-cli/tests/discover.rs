@@ -206,7 +206,7 @@ fn a_file_that_cannot_be_read_is_told_of_once() {
     use std::os::unix::fs::PermissionsExt as _;
     let shop = shop();
     let file = shop.path().join("users.js");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).unwrap();
     // The super-user reads everything.
     if std::fs::read(&file).is_ok() {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();

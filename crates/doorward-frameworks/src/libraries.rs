@@ -58,8 +58,8 @@ fn starts(root: &Path, walked: &Walk, folder: &str) -> bool {
     let Some((path, text)) = manifest else { return true };
     if path.ends_with("package.json") {
         let json: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-        let script = |name: &&str| json.get("scripts").is_some_and(|it| it.get(name).is_some());
-        if json.get("bin").is_some() || SCRIPTS.iter().any(|it| script(it)) {
+        let scripts = json.get("scripts");
+        if json.get("bin").is_some() || SCRIPTS.iter().any(|name| scripts.is_some_and(|it| it.get(name).is_some())) {
             return true;
         }
     } else if text.contains("[[bin]]") {
