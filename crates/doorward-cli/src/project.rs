@@ -24,7 +24,7 @@ impl Project {
         if !arguments.root.is_dir() {
             let message = format!("`{}` is not a folder", arguments.root.display());
             return Err(Failure::new(Exit::Usage, message)
-                .help("name the folder of the backend, as in `doorward discover ../api`"));
+                .help("name the folder of the backend, as in `doorward discover ../api`, or with `--root`"));
         }
         Ok(Self { root: arguments.root.clone() })
     }
@@ -55,7 +55,7 @@ impl Project {
                     .help("leave `--framework` out to see the apps there are")
             }
             _ => Failure::new(Exit::Usage, error.to_string()).findings(error.diagnostics().to_vec()).help(format!(
-                "run this in the folder of a backend that doorward knows ({}), or name that folder, as in `doorward discover ../api`",
+                "run this in the folder of a backend that doorward knows ({}), or name that folder with `--root`, as in `doorward discover --root ../api`",
                 known()
             )),
         })
