@@ -1,6 +1,6 @@
 //! Documents made of every fixture, judged by tools that know nothing of doorward.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails should stop where it fails")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails should stop where it fails")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
