@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use doorward::diagnostic::Diagnostic;
 use doorward::inventory::{GuardAsk, GuardState};
 
 use super::ask::ask;
-use super::stranger::{self, Fate, Notice, Question, Style};
+use super::stranger::{self, Caller, Fate, Notice, Question, Style};
 use crate::js::eval::{Eval, Host};
 use crate::js::ir::{self, Expr, ExprKind, Function, Key, Pattern, Span};
 use crate::js::program::Program;
@@ -172,28 +173,75 @@ fn held<H: Host>(eval: &mut Eval<H>, program: &Program, closure: &Rc<Closure>) -
     if let Some((_, known)) = eval.held.get(&Rc::as_ptr(closure)) {
         return *known;
     }
-    let state = followed(eval, program, closure);
+    let style = if takes_context(&closure.function) { Style::GuardsContext } else { Style::Guards };
+    let state = followed(eval, program, closure, style);
     eval.held.insert(Rc::as_ptr(closure), (Rc::clone(closure), state));
     state
 }
 
-fn followed<H: Host>(eval: &mut Eval<H>, program: &Program, closure: &Rc<Closure>) -> GuardState {
-    let style = if takes_context(&closure.function) { Style::GuardsContext } else { Style::Guards };
-    let question = Question {
-        chain: vec![Value::Function(Rc::clone(closure))],
-        style,
-        method: None,
-        paths: Vec::new(),
-        place: Place { module: closure.module, span: closure.function.span },
-    };
-    let answer = stranger::ask(eval, program, &question);
-    let chooses = answer.reads_path || answer.reads_method;
-    match answer.fate {
-        Fate::Served if !chooses => GuardState::Open,
-        _ if answer.served || answer.leaks => GuardState::Unsure,
-        Fate::Unsure if answer.notices.iter().any(|it| matches!(it, Notice::Switch(_))) => GuardState::Unsure,
-        _ => GuardState::Guarded,
+/// Asks a guard as somebody without credentials, and if that holds, as somebody who makes them up.
+pub(crate) fn followed<H: Host>(
+    eval: &mut Eval<H>,
+    program: &Program,
+    closure: &Rc<Closure>,
+    style: Style,
+) -> GuardState {
+    let place = Place { module: closure.module, span: closure.function.span };
+    for caller in [Caller::Nobody, Caller::Forger] {
+        let chain = vec![Value::Function(Rc::clone(closure))];
+        let question = Question { chain, style, caller, method: None, paths: Vec::new(), place };
+        let answer = stranger::ask(eval, program, &question);
+        let chooses = answer.reads_path || answer.reads_method;
+        let passes = answer.served || answer.leaks;
+        for notice in answer.notices.iter().filter(|_| !passes) {
+            if let Notice::Unset(place, name) = notice {
+                weak(eval, Weakness { place: *place, unset: Some(name.clone()) });
+            }
+        }
+        let switched = answer.fate == Fate::Unsure && answer.notices.iter().any(|it| matches!(it, Notice::Switch(_) | Notice::Unset(..)));
+        if !passes && !switched {
+            continue;
+        }
+        if caller == Caller::Forger && passes {
+            weak(eval, Weakness { place, unset: None });
+        }
+        let open = caller == Caller::Nobody && answer.fate == Fate::Served && !chooses;
+        return if open { GuardState::Open } else { GuardState::Unsure };
     }
+    GuardState::Guarded
+}
+
+/// A guard that strangers get past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Weakness {
+    place: Place,
+    /// If this variable of the environment is not set; otherwise, with credentials that they make up.
+    unset: Option<String>,
+}
+
+fn weak<H>(eval: &mut Eval<H>, weakness: Weakness) {
+    if !eval.weak.contains(&weakness) && eval.weak.len() < 200 {
+        eval.weak.push(weakness);
+    }
+}
+
+/// What is worth telling of the guards that were judged.
+pub(crate) fn weaknesses<H>(eval: &Eval<H>, program: &Program) -> Vec<Diagnostic> {
+    let told = eval.weak.iter().map(|it| {
+        let at = super::packages::location(program, it.place);
+        match &it.unset {
+            None => Diagnostic::new("DW2145", "this guard lets credentials pass that anybody can make up")
+                .at(at)
+                .help("verify the token, or look it up, before the request is passed on"),
+            Some(name) => {
+                let name = crate::walk::printable(name);
+                Diagnostic::new("DW2146", format!("strangers pass this check if `{name}` is not set"))
+                    .at(at)
+                    .help(format!("refuse to start without `{name}`"))
+            }
+        }
+    });
+    told.collect()
 }
 
 /// Whether a middleware is given a context and the way on, and not a request and a response.

@@ -3,13 +3,15 @@
 // node compare.mjs INPUT, where INPUT is a JSON file with a list of { folder, major, routes: [{ method, path, state }] }.
 // Registrations are recorded while the project loads, and matched with the layers Express made of them: an example
 // request is built from each discovered route, and Express's own matchers say what it would reach. Projects without
-// stand-ins are also asked: a stranger must be refused by routes said to be guarded, and by no route said to be open.
+// stand-ins are also asked: a stranger must be refused by routes said to be guarded, with no credentials and with some
+// that are made up, and by no route said to be open.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import Module, { createRequire, register } from 'node:module';
 import path from 'node:path';
 import http from 'node:http';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { forged } from './forged.mjs';
 
 const [, self, input, only] = process.argv;
 const asked = JSON.parse(fs.readFileSync(input, 'utf8'));
@@ -158,9 +160,9 @@ const isWhole = (folder) =>
     });
 
 /** The status a stranger gets. */
-const ask = (port, method, url) =>
+const ask = (port, method, url, headers = {}) =>
   new Promise((done) => {
-    const request = http.request({ port, method: method === 'ALL' ? 'GET' : method, path: url, timeout: 1000 }, (answer) => {
+    const request = http.request({ port, method: method === 'ALL' ? 'GET' : method, path: url, headers, timeout: 1000 }, (answer) => {
       answer.resume();
       done(answer.statusCode);
     });
@@ -180,6 +182,9 @@ async function askAll(name, app, folder, routes) {
     const refused = [302, 401, 403].includes(status);
     if (refused !== (state === 'guarded')) console.log(`! ${name}: ${method} ${template} is ${state}, but a stranger gets ${status}`);
     answered += 1;
+    if (state !== 'guarded') continue;
+    const made = await ask(server.address().port, method, example(template), forged);
+    if (![302, 401, 403].includes(made)) console.log(`! ${name}: ${method} ${template} is guarded, but made-up credentials get ${made}`);
   }
   server.close();
 }

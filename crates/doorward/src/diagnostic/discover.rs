@@ -263,6 +263,16 @@ codes! {
     "Next.js asks for a `matcher` of literals. Where it is computed, or uses a pattern that can't be followed, it isn't known \
      for which routes the middleware runs. What it guards counts as unsure."
 
+    "DW2145" Error "a guard lets made-up credentials pass"
+    "Without credentials the guard refuses, and with any it does not: it looks whether something was sent, reads what a \
+     token says without checking who signed it, or goes on when the check has failed. Anybody can send something. Verify \
+     the token, or look it up, and refuse where that fails."
+
+    "DW2146" Warning "a secret may not be set"
+    "What a request sends is compared with a variable of the environment. Where the variable is not set and nothing is \
+     sent, `undefined` equals `undefined`, and strangers pass; `Bearer ${process.env.KEY}` is `Bearer undefined`, which they \
+     can send. Refuse to start without the variable."
+
     "DW2150" Warning "a route is registered after its router was mounted"
     "Hono copies the routes of a sub-application at the moment it is mounted, and Koa's routers do the same with nested \
      ones. What is registered later is in no table that requests are looked up in: the route answers 404, and a guard that \

@@ -34,6 +34,7 @@ pub(super) fn discover(program: &Program, package: &Package) -> Found {
     let mut reader =
         Reader { program, eval, found, shapes: Shapes::default(), seen: HashMap::new(), told: HashSet::new() };
     reader.read(package);
+    reader.found.source.findings.extend(guards::weaknesses(&reader.eval, program));
     reader.found.schemas = reader.shapes.into_named();
     reader.found
 }

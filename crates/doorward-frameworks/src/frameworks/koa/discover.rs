@@ -39,6 +39,7 @@ pub(super) fn discover(program: &Program, package: &Package) -> Found {
         reached: BTreeSet::new(),
     };
     reader.read();
+    reader.found.source.findings.extend(guards::weaknesses(&reader.eval, program));
     reader.found
 }
 

@@ -19,7 +19,7 @@ use super::paths::Rules;
 use crate::js;
 use crate::js::chain::{self, Runs, covers};
 use crate::js::eval::Eval;
-use crate::js::guards::Verdict;
+use crate::js::guards::{Verdict, weaknesses};
 use crate::js::ir::StmtKind;
 use crate::js::packages::location;
 use crate::js::program::Program;
@@ -54,6 +54,7 @@ pub(super) fn discover(program: &Program, package: &Package) -> Found {
         reached: HashSet::new(),
     };
     reader.read();
+    reader.found.source.findings.extend(weaknesses(&reader.eval, program));
     reader.found
 }
 

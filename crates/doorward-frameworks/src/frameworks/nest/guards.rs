@@ -15,7 +15,7 @@ use super::{COMMON, NOT_ABOUT_CALLERS};
 use crate::js::chain;
 use crate::js::guards::{self, Verdict, sounds_like_auth};
 use crate::js::ir::{self, ExprKind, Function, Key, Pattern, StmtKind};
-use crate::js::stranger::{self, Fate, Question, Style};
+use crate::js::stranger::Style;
 use crate::js::types::Type;
 use crate::js::value::{Arg, ClassValue, Closure, External, Place, Value};
 use crate::walk::printable;
@@ -213,15 +213,7 @@ impl Reader<'_> {
 
     /// What becomes of somebody without credentials in a guard that looks at who asks.
     fn held(&mut self, closure: &Rc<Closure>) -> GuardState {
-        let place = Place { module: closure.module, span: closure.function.span };
-        let chain = vec![Value::Function(Rc::clone(closure))];
-        let question = Question { chain, style: Style::Decides, method: None, paths: Vec::new(), place };
-        let answer = stranger::ask(&mut self.eval, self.program, &question);
-        match answer.fate {
-            Fate::Served if !answer.reads_path && !answer.reads_method => GuardState::Open,
-            _ if answer.served => GuardState::Unsure,
-            _ => GuardState::Guarded,
-        }
+        guards::followed(&mut self.eval, self.program, closure, Style::Decides)
     }
 
     /// An object of a class, with what is injected into it.

@@ -8,7 +8,7 @@ use doorward::diagnostic::Diagnostic;
 use super::discover::Reader;
 use super::{config, exports};
 use crate::js::ir::{self, ExprKind, Function, Module, Span, Stmt, StmtKind};
-use crate::js::stranger::{self, Fate, Question, Style};
+use crate::js::stranger::{self, Caller, Fate, Question, Style};
 use crate::js::value::{Closure, Object, Place, Scope, Value};
 use crate::project::Package;
 use crate::walk::printable;
@@ -130,6 +130,7 @@ fn tell(reader: &mut Reader, module: usize, actions: &[Action]) {
         let question = Question {
             chain: vec![action.value.clone()],
             style: Style::Passes,
+            caller: Caller::Forger,
             method: Some("POST".to_owned()),
             paths: Vec::new(),
             place: action.place,

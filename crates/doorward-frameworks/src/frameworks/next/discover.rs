@@ -19,7 +19,7 @@ use crate::js::eval::Eval;
 use crate::js::guards::sounds_like_auth;
 use crate::js::program::Program;
 use crate::js::shapes::Shapes;
-use crate::js::stranger::{self, Fate, Question, Style};
+use crate::js::stranger::{self, Caller, Fate, Question, Style};
 use crate::js::value::{Place, Value};
 use crate::project::{Found, Package};
 use crate::walk::printable;
@@ -232,6 +232,7 @@ impl Reader<'_> {
             let question = Question {
                 chain: self.chain(&endpoint.handler, method),
                 style: if endpoint.is_api { Style::Responds } else { Style::Returns },
+                caller: Caller::Forger,
                 method: Some((*method).to_owned()),
                 paths: paths.clone(),
                 place: endpoint.export,

@@ -144,6 +144,12 @@ pub(super) fn notices(reader: &mut Reader, notices: &[Notice], before: Option<&B
                 "whether strangers are refused depends on a variable of the environment".to_owned(),
                 "refuse where the variable is not set, too",
             ),
+            Notice::Unset(place, name) => (
+                place,
+                "DW2146",
+                format!("strangers pass this check if `{}` is not set", printable(name)),
+                "refuse to start without the variable",
+            ),
             Notice::Clerk(place) => {
                 let attached = reader.middleware.as_ref().is_some_and(|it| it.clerk);
                 match before {

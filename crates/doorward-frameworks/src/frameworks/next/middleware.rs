@@ -9,7 +9,7 @@ use super::discover::Reader;
 use super::exports;
 use crate::js;
 use crate::js::pattern::Pattern;
-use crate::js::stranger::{self, Fate, Notice, Question, Style};
+use crate::js::stranger::{self, Caller, Fate, Notice, Question, Style};
 use crate::js::value::{Place, Value};
 use crate::walk::printable;
 
@@ -176,6 +176,7 @@ impl Reader<'_> {
         let question = Question {
             chain: vec![middleware.handler.clone()],
             style: Style::Passes,
+            caller: Caller::Forger,
             method: Some("POST".to_owned()),
             paths: vec!["/api/a-path-that-nobody-lists".to_owned()],
             place: middleware.place,
@@ -208,6 +209,7 @@ impl Reader<'_> {
         let question = Question {
             chain: vec![middleware.handler.clone()],
             style: Style::Passes,
+            caller: Caller::Forger,
             method: (method != "ALL").then(|| method.to_owned()),
             paths,
             place: middleware.place,

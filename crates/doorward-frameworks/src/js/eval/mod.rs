@@ -19,6 +19,7 @@ use doorward::inventory::GuardState;
 
 use self::calls::unknown_args;
 use self::modules::Origin;
+use crate::js::guards::Weakness;
 use crate::js::ir::{Class, Export, Expr, Function, Span};
 use crate::js::program::{Program, Target};
 use crate::js::value::{Arg, ClassValue, Closure, External, Object, Place, Scope, Slot, Value};
@@ -186,6 +187,10 @@ pub(crate) struct Eval<'p, H> {
     made: HashSet<*const Class>,
     /// What was found out about guards, with what keeps their addresses from being given to others.
     pub(crate) held: HashMap<*const Closure, (Rc<Closure>, GuardState)>,
+    /// Guards that strangers get past in a way worth telling.
+    pub(crate) weak: Vec<Weakness>,
+    /// Whether the program starts without these variables of the environment.
+    pub(crate) required: HashMap<String, bool>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -229,6 +234,8 @@ impl<'p, H: Host> Eval<'p, H> {
             entered: HashSet::new(),
             made: HashSet::new(),
             held: HashMap::new(),
+            weak: Vec::new(),
+            required: HashMap::new(),
             problems: Vec::new(),
         }
     }

@@ -134,6 +134,7 @@ impl<H: Host> Run<'_, '_, H> {
                     self.doubt(format!("{name}()"), place);
                 }
                 self.unread_code(name, None, place);
+                name.clone_into(&mut self.reading);
                 self.foreign(args, other.taint(0), place)
             }
         }
@@ -196,6 +197,7 @@ impl<H: Host> Run<'_, '_, H> {
             if !self.choose(id, Taint::Plain) {
                 return Err(self.refuse());
             }
+            self.trusts |= self.is_forged() && !facts::refuses_nobody(&self.reading);
         }
         if self.question.style.is_guard()
             && let Some(next) = args.iter().find(|it| matches!(it, Seen::Next(_))).cloned()
@@ -297,15 +299,16 @@ impl<H: Host> Run<'_, '_, H> {
             }
             return self.call(&inner, None, args, "", place);
         }
-        if facts::DECODERS.contains(&last) {
+        if facts::DECODERS.contains(&last) || &*package == "validator" {
             let taint = args.iter().map(|it| it.taint(0)).max().unwrap_or(Taint::Plain);
-            return Ok(self.unknown(taint));
+            return Ok(if facts::READERS.contains(&last) { self.read_from(taint) } else { self.unknown(taint) });
         }
         let given = args.iter().map(|it| it.taint(0)).max().unwrap_or(Taint::Plain);
         if sounds_like_auth(last) && given < Taint::Credential {
             self.doubt(format!("{last}()"), place);
         }
         self.unread_code(last, external.package(), place);
+        last.clone_into(&mut self.reading);
         self.foreign(args, Taint::Plain, place)
     }
 
@@ -374,7 +377,19 @@ impl<H: Host> Run<'_, '_, H> {
                 self.notice(if old { Notice::OldProtect(place) } else { Notice::Protect(place) });
                 return Err(self.refuse());
             }
-            Fact::Throws => return Err(self.refuse()),
+            // `verify(token, key, (error, payload) => …)`: the error is for the callback to heed.
+            Fact::Throws => match args.iter().rev().find(|it| matches!(it, Seen::Function(_))) {
+                Some(callback) if package == "jsonwebtoken" && args.len() > 2 => {
+                    let Stop::Throw(error) = self.refuse() else { return Ok(Seen::Nothing) };
+                    return self.call(&callback.clone(), None, vec![error, Seen::Nothing], "", place);
+                }
+                _ => return Err(self.refuse()),
+            },
+            Fact::Sent => Seen::Unknown(derived(&("sent", place.module, place.span.start)), self.proof()),
+            Fact::SentCookie => match args.get(1) {
+                Some(Seen::Str(name)) => self.sent(derived(&("cookie", &**name))),
+                _ => Seen::Cookies,
+            },
             Fact::Data => {
                 let nobody =
                     Record::of(&[("user", Seen::Nothing), ("session", Seen::Nothing), ("claims", Seen::Nothing)]);

@@ -57,7 +57,11 @@ impl<H: Host> Run<'_, '_, H> {
                     // What a credential that is not there leads to.
                     (None, Key::Computed(key)) if self.question.style.is_guard() => {
                         match (self.expr(key, env)?, &object) {
-                            (Seen::Unknown(_, Taint::Claim) | Seen::Nothing, Seen::Outside(_) | Seen::Record(_)) => {
+                            (
+                                Seen::Unknown(_, Taint::Claim | Taint::Credential) | Seen::Nothing,
+                                Seen::Outside(_) | Seen::Record(_),
+                            ) => return Ok(Seen::Nothing),
+                            (Seen::Unknown(_, Taint::Credential), Seen::Unknown(_, Taint::Plain | Taint::Env)) => {
                                 return Ok(Seen::Nothing);
                             }
                             _ => None,
@@ -192,7 +196,10 @@ impl<H: Host> Run<'_, '_, H> {
                         // What makes nothing of a credential may say so.
                         (_, two) => Seen::Unknown(derived(&("in", span.start)), two.taint(0).min(Taint::Credential)),
                     }),
-                    _ => {
+                    operator => {
+                        if let Some(known) = self.measured(operator, &one, &two) {
+                            return Ok(Seen::Bool(known));
+                        }
                         let taint = one.taint(0).max(two.taint(0)).min(Taint::Credential);
                         Ok(Seen::Unknown(derived(&("compare", span.start)), taint))
                     }
@@ -360,7 +367,16 @@ impl<H: Host> Run<'_, '_, H> {
                     Seen::Outside(Value::External(it)) => derived(&it.path()),
                     _ => 0,
                 };
-                Seen::Unknown(derived(&("add", id(left), id(right))), left.taint(0).max(right.taint(0)))
+                let made = derived(&("add", id(left), id(right)));
+                let held = [left, right].into_iter().find_map(|it| match it {
+                    Seen::Outside(Value::External(it)) => env_name(it).map(str::to_owned),
+                    Seen::Unknown(id, _) => self.holds_env.get(id).cloned(),
+                    _ => None,
+                });
+                if let Some(name) = held {
+                    self.holds_env.insert(made, name);
+                }
+                Seen::Unknown(made, left.taint(0).max(right.taint(0)))
             }
         }
     }
@@ -384,7 +400,9 @@ impl<H: Host> Run<'_, '_, H> {
                 true
             }
             // What is compared with something that is not there.
-            Seen::Unknown(id, Taint::Credential) if self.question.style.is_guard() => self.choose(*id, Taint::Plain),
+            Seen::Unknown(id, Taint::Credential) if self.question.style.is_guard() && !self.is_forged() => {
+                self.choose(*id, Taint::Plain)
+            }
             Seen::Unknown(id, taint) => self.choose(*id, *taint),
             Seen::Outside(Value::External(external)) => match env_name(external) {
                 Some("NODE_ENV") => true,
@@ -436,16 +454,7 @@ impl<H: Host> Run<'_, '_, H> {
             (Seen::Unknown(_, Taint::Claim), Seen::Num(number))
             | (Seen::Num(number), Seen::Unknown(_, Taint::Claim)) => *number >= 400.0 || *number == 0.0,
             (Seen::Unknown(one, Taint::Credential | Taint::Claim), other)
-            | (other, Seen::Unknown(one, Taint::Credential | Taint::Claim)) => match other {
-                Seen::Unknown(two, _) => one == two,
-                // A secret that is not a literal.
-                Seen::Outside(_) => false,
-                Seen::Str(text) => {
-                    let id = derived(&(*one, text));
-                    self.choose(id, Taint::Credential)
-                }
-                _ => false,
-            },
+            | (other, Seen::Unknown(one, Taint::Credential | Taint::Claim)) => self.same_as_sent(*one, other),
             (Seen::Outside(Value::External(external)), other) | (other, Seen::Outside(Value::External(external)))
                 if env_name(external).is_some() =>
             {
@@ -483,6 +492,49 @@ impl<H: Host> Run<'_, '_, H> {
         }
     }
 
+    /// Whether a credential, or what became of one, is the same as something else.
+    fn same_as_sent(&mut self, sent: u64, other: &Seen) -> bool {
+        let forged = self.is_forged();
+        match other {
+            Seen::Unknown(two, _) if sent == *two => true,
+            // Two things that a forger sends.
+            Seen::Unknown(two, Taint::Credential | Taint::Input) if forged => {
+                let id = derived(&("both", sent.min(*two), sent.max(*two)));
+                self.choose(id, Taint::Credential)
+            }
+            // `Bearer ${process.env.KEY}` is "Bearer undefined", where it isn't set.
+            Seen::Unknown(two, Taint::Env) if forged => {
+                if let Some(name) = self.holds_env.get(two).cloned()
+                    && !self.eval.is_required(self.program, &name)
+                {
+                    let place = self.statement;
+                    self.notice(Notice::Unset(place, name));
+                }
+                false
+            }
+            Seen::Unknown(..) => false,
+            Seen::Outside(Value::External(external)) if self.undefined.contains(&sent) => {
+                match env_name(external).map(str::to_owned) {
+                    Some(name) if !forged && self.is_missing(sent) => self.equals_unset(&name),
+                    _ => false,
+                }
+            }
+            // A secret that is not a literal.
+            Seen::Outside(_) => false,
+            Seen::Str(text) if forged && !is_guessed(text) => false,
+            Seen::Str(text) => {
+                let id = derived(&(sent, text));
+                self.choose(id, Taint::Credential)
+            }
+            // How long it is, where something stands in it.
+            Seen::Num(number) if forged => {
+                let id = derived(&(sent, number.to_bits()));
+                self.choose(id, Taint::Credential)
+            }
+            _ => false,
+        }
+    }
+
     /// What holds for every path that may be asked for; a choice where they differ.
     pub(super) fn agreed(&mut self, all: &[bool], from: &impl std::hash::Hash) -> bool {
         self.reads_path = true;
@@ -517,9 +569,15 @@ impl<H: Host> Run<'_, '_, H> {
                 Seen::Bool(true)
             }
             Seen::Unknown(id, Taint::Input) if self.question.style.is_guard() && names_credential(name) => {
-                Seen::Unknown(derived(&(*id, name)), Taint::Claim)
+                self.sent(derived(&(*id, name)))
             }
-            Seen::Unknown(id, taint) => Seen::Unknown(derived(&(*id, name)), *taint),
+            Seen::Unknown(id, taint) => {
+                let part = derived(&(*id, name));
+                if self.undefined.contains(id) {
+                    self.undefined.insert(part);
+                }
+                Seen::Unknown(part, *taint)
+            }
             Seen::Record(record) => {
                 let own = record.props.borrow().get(name).cloned();
                 match (own, &record.class) {
@@ -544,7 +602,7 @@ impl<H: Host> Run<'_, '_, H> {
             Seen::Headers => self.header(name),
             Seen::Cookies => {
                 self.consult("cookies".to_owned(), None, self.question.place);
-                Seen::Unknown(derived(&("cookie", name)), self.proof())
+                self.sent(derived(&("cookie", name)))
             }
             Seen::Url => match name {
                 "pathname" => Seen::Path,
@@ -603,7 +661,7 @@ impl<H: Host> Run<'_, '_, H> {
         let lower = name.to_ascii_lowercase();
         if names_credential(&lower) {
             self.consult(format!("{lower} header"), None, self.question.place);
-            return Seen::Unknown(derived(&("header", &lower)), self.proof());
+            return self.sent(derived(&("header", &lower)));
         }
         Seen::Unknown(derived(&("header", &lower)), Taint::Input)
     }
@@ -656,11 +714,22 @@ impl<H: Host> Run<'_, '_, H> {
 }
 
 /// Whether what has this name is sent as proof of who asks.
-fn names_credential(name: &str) -> bool {
+pub(super) fn names_credential(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     ["auth", "token", "key", "secret", "cookie", "session", "signature", "credential", "bearer", "jwt"]
         .iter()
         .any(|it| lower.contains(it))
+}
+
+/// Whether somebody who has not read the source thinks of this text: the name of a scheme or a role, a number.
+fn is_guessed(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "bearer", "basic", "digest", "token", "jwt", "apikey", "admin", "administrator", "superadmin", "root", "owner",
+        "manager", "editor", "staff", "member", "user", "system", "internal", "service", "true", "yes", "on", "ok",
+        "undefined", "null",
+    ];
+    let text = text.trim().trim_end_matches(':').to_ascii_lowercase();
+    text.len() <= 1 || WORDS.contains(&text.as_str()) || text.len() < 5 && text.bytes().all(|it| it.is_ascii_digit())
 }
 
 /// Whether the text of an error says that somebody is not let in.

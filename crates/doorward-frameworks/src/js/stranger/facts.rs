@@ -29,6 +29,9 @@ pub(super) enum Fact {
     Reads,
     /// An object that is empty without a valid cookie.
     Session,
+    /// What was sent, taken apart and not checked.
+    Sent,
+    SentCookie,
 }
 
 /// What reads a token without checking it.
@@ -37,6 +40,8 @@ pub(super) const DECODERS: &[&str] = &[
     "jwtDecode",
     "jwt_decode",
     "decode",
+    "decodeProtectedHeader",
+    "createDecoder",
     "atob",
     "from",
     "createHash",
@@ -56,6 +61,19 @@ pub(super) const DECODERS: &[&str] = &[
     "info",
     "debug",
 ];
+
+/// Those among them that give what the token says.
+pub(super) const READERS: &[&str] = &["decodeJwt", "jwtDecode", "jwt_decode", "decode", "decodeProtectedHeader", "createDecoder"];
+
+/// Whether code of this name does something with a credential, but hardly checks it.
+pub(super) fn refuses_nobody(name: &str) -> bool {
+    const DOES: &[&str] = &[
+        "log", "trace", "track", "record", "set", "incr", "increment", "hit", "emit", "push", "add", "send", "capture",
+        "count", "observe", "publish", "write", "save", "identify", "measure", "mark", "fetch",
+    ];
+    let starts = |it: &&&str| name.strip_prefix(**it).is_some_and(|rest| !rest.starts_with(|c: char| c.is_lowercase()));
+    DOES.iter().any(|it| starts(&it))
+}
 
 /// Package (and what is in it), name, and what calling that does.
 const FACTS: &[(&str, &[&str], Fact)] = &[
@@ -87,6 +105,9 @@ const FACTS: &[(&str, &[&str], Fact)] = &[
     ("@descope", &["session"], Fact::Nobody),
     ("firebase-admin", &["verifyIdToken", "verifySessionCookie"], Fact::Throws),
     ("jsonwebtoken", &["verify"], Fact::Throws),
+    ("jwt-simple", &["decode"], Fact::Throws),
+    ("basic-auth", &["basic-auth", "auth", "parse", "default"], Fact::Sent),
+    ("hono/cookie", &["getCookie"], Fact::SentCookie),
     ("jose", &["jwtVerify", "jwtDecrypt", "compactVerify"], Fact::Throws),
     ("stripe", &["constructEvent", "constructEventAsync"], Fact::Throws),
     ("svix", &["verify"], Fact::Throws),

@@ -28,6 +28,26 @@ const SAME: &[&str] = &[
     "valueOf",
 ];
 
+/// Methods of texts and lists that only look.
+const LOOKS: &[&str] = &[
+    "indexOf",
+    "lastIndexOf",
+    "search",
+    "charAt",
+    "charCodeAt",
+    "concat",
+    "join",
+    "normalize",
+    "localeCompare",
+    "padEnd",
+    "padStart",
+    "filter",
+    "map",
+    "some",
+    "every",
+    "find",
+];
+
 impl<H: Host> Run<'_, '_, H> {
     /// Functions of the platform, and of `next/server`.
     pub(super) fn global(&mut self, path: &[&str], args: &[Seen], place: Place) -> Step<Option<Seen>> {
@@ -65,6 +85,10 @@ impl<H: Host> Run<'_, '_, H> {
                 _ => Seen::Bool(false),
             },
             ["Object", "assign" | "freeze"] => first(),
+            ["JSON", "parse"] => {
+                let taint = first().taint(0);
+                self.read_from(taint)
+            }
             ["Object" | "Array" | "JSON" | "Math" | "Date" | "Buffer" | "console" | "performance", ..]
             | ["parseInt" | "parseFloat" | "atob" | "btoa" | "decodeURIComponent" | "encodeURIComponent", ..] => {
                 let taint = args.iter().map(|it| it.taint(0)).max().unwrap_or(Taint::Plain);
@@ -78,6 +102,7 @@ impl<H: Host> Run<'_, '_, H> {
             ["setTimeout" | "setInterval" | "queueMicrotask", ..] => Seen::Nothing,
             ["Symbol" | "fetch" | "crypto", ..] => {
                 // What another server makes of a credential is its answer.
+                "fetch".clone_into(&mut self.reading);
                 return self.foreign(args.to_vec(), Taint::Plain, place).map(Some);
             }
             _ => return Ok(None),
@@ -129,7 +154,7 @@ impl<H: Host> Run<'_, '_, H> {
                         Some(Seen::Str(text)) => derived(&("cookie", &**text)),
                         _ => derived(&("cookies", name)),
                     };
-                    Ok(Seen::Unknown(id, self.proof()))
+                    Ok(self.sent(id))
                 }
             },
             Seen::Context => self.context_method(name, args, place),
@@ -164,8 +189,18 @@ impl<H: Host> Run<'_, '_, H> {
                 (Taint::Credential, "startsWith" | "includes" | "endsWith" | "has") => {
                     Ok(Seen::Unknown(derived(&(*id, name)), Taint::Credential))
                 }
-                (taint, name) if SAME.contains(&name) => Ok(Seen::Unknown(derived(&(*id, name)), taint)),
+                (Taint::Credential, _) if self.is_forged() && LOOKS.contains(&name) => {
+                    Ok(Seen::Unknown(derived(&(*id, name)), Taint::Credential))
+                }
+                (taint, name) if SAME.contains(&name) => {
+                    let part = derived(&(*id, name));
+                    if self.undefined.contains(id) {
+                        self.undefined.insert(part);
+                    }
+                    Ok(Seen::Unknown(part, taint))
+                }
                 (taint, _) => {
+                    name.clone_into(&mut self.reading);
                     if sounds_like_auth(name) && taint < Taint::Credential {
                         self.doubt(format!("{name}()"), place);
                     }

@@ -1,13 +1,17 @@
-//! Guards: middleware that is asked as somebody who sends no credentials at all.
+//! Guards: middleware that is asked by somebody who sends no credentials, and by somebody who makes them up.
 //!
 //! Here a way is over when the request is passed on. What could tell who asks is not there, asking something of it
 //! fails as it does in JavaScript, and promises are no values before somebody has waited for them.
+//!
+//! A forger sends any text. What only looks at it (is it there, how does it start, what does the middle of the token say)
+//! goes the way the forger likes; what is compared with something they can't know is not the same; and what code
+//! that can't be read makes of it is nothing, as a verifier or a look-up would.
 
 use std::rc::Rc;
 
 use super::calls::status_reply;
 use super::value::{Record, Reply, Seen, Taint, derived};
-use super::{End, Run, Step, Stop};
+use super::{End, Notice, Run, Step, Stop};
 use crate::js::eval::Host;
 use crate::js::guards::last_name;
 use crate::js::ir::{Expr, Span};
@@ -56,7 +60,11 @@ impl<H: Host> Run<'_, '_, H> {
             }
             "signedCookies" => Seen::Cookies,
             "header" => Seen::Headers,
-            _ => Seen::Unknown(derived(&("request", name)), Taint::Claim),
+            _ => {
+                let id = derived(&("request", name));
+                self.undefined.insert(id);
+                Seen::Unknown(id, Taint::Claim)
+            }
         }
     }
 
@@ -70,9 +78,65 @@ impl<H: Host> Run<'_, '_, H> {
         }
     }
 
-    /// Where a header or a cookie that tells who asks comes from; guards are asked by somebody who has none.
+    /// Where a header or a cookie that tells who asks comes from, if somebody has none.
     pub(super) fn proof(&self) -> Taint {
-        if self.question.style.is_guard() { Taint::Claim } else { Taint::Credential }
+        if self.question.style.is_guard() && !self.is_forged() { Taint::Claim } else { Taint::Credential }
+    }
+
+    /// A header, a cookie or a parameter that is sent as proof of who asks. Node has `undefined` where there is none.
+    pub(super) fn sent(&mut self, id: u64) -> Seen {
+        if self.question.style.is_guard() || self.question.style == super::Style::Responds {
+            self.undefined.insert(id);
+        }
+        Seen::Unknown(id, self.proof())
+    }
+
+    /// What is made of a credential by looking at it: a forger can make it say anything.
+    pub(super) fn read_from(&mut self, taint: Taint) -> Seen {
+        let taint = if self.is_forged() && taint == Taint::Credential { Taint::Input } else { taint };
+        self.unknown(taint)
+    }
+
+    /// Whether nothing was sent. Handlers are asked by whoever sends something as well.
+    pub(super) fn is_missing(&mut self, sent: u64) -> bool {
+        self.question.style.is_guard() || !self.choose(sent, Taint::Credential)
+    }
+
+    /// Whether something that may be missing equals a variable of the environment, which may be missing, too.
+    pub(super) fn equals_unset(&mut self, name: &str) -> bool {
+        if self.eval.is_required(self.program, name) {
+            return false;
+        }
+        let id = derived(&("env", name));
+        let unset = !self.choose(id, Taint::Env);
+        if unset {
+            let place = self.statement;
+            self.notice(Notice::Unset(place, name.to_owned()));
+        }
+        unset
+    }
+
+    /// A comparison with what code that can't be read made of a credential: to a verifier, a forged one is nothing.
+    pub(super) fn measured(&mut self, operator: &str, one: &Seen, two: &Seen) -> Option<bool> {
+        let claim = |it: &Seen| matches!(it, Seen::Unknown(_, Taint::Claim));
+        if !self.is_forged() || !(claim(one) || claim(two)) {
+            return None;
+        }
+        let (left, right) = match (one, two) {
+            (Seen::Num(number), _) => (*number, 0.0),
+            (_, Seen::Num(number)) => (0.0, *number),
+            _ => {
+                self.trusts = true;
+                return None;
+            }
+        };
+        match operator {
+            "<" => Some(left < right),
+            "<=" => Some(left <= right),
+            ">" => Some(left > right),
+            ">=" => Some(left >= right),
+            _ => None,
+        }
     }
 
     /// Asking something of what is not there fails, unless it is asked with `?.`.
@@ -83,10 +147,12 @@ impl<H: Host> Run<'_, '_, H> {
         let fails = match object {
             Seen::Nothing => true,
             // Sessions are there, with nothing in them.
-            Seen::Unknown(..) if matches!(last_name(expr), Some("session" | "error" | "err")) => false,
+            Seen::Unknown(..) if matches!(last_name(expr), Some("session" | "error" | "err" | "log" | "logger")) => false,
             Seen::Unknown(id, Taint::Claim) => {
                 let id = derived(&("is there", *id));
-                !self.choose(id, Taint::Plain)
+                let is_there = self.choose(id, Taint::Plain);
+                self.trusts |= is_there && self.is_forged();
+                !is_there
             }
             _ => false,
         };
@@ -124,6 +190,17 @@ impl<H: Host> Run<'_, '_, H> {
             }
             ("get", Some(Seen::Str(key))) => match self.request.get(&**key) {
                 Some(value) => value.clone(),
+                // `ctx.get('authorization')` of Koa is a header, `c.get('user')` of Hono is what middleware left.
+                None if matches!(&*key.to_ascii_lowercase(), "authorization" | "cookie")
+                    || key.contains('-') && super::expr::names_credential(key) =>
+                {
+                    let value = self.header(&key.to_string());
+                    // Koa has an empty text for a header that is missing.
+                    if let Seen::Unknown(id, _) = &value {
+                        self.undefined.remove(id);
+                    }
+                    value
+                }
                 None => self.unknown(Taint::Claim),
             },
             ("isAuthenticated", _) => Seen::Bool(false),

@@ -1,6 +1,7 @@
 //! Runs a handler as if a stranger asked, to see whether it lets them in.
 //!
-//! Whoever asks has no session, and whatever they send as proof of who they are is worthless. Each way through the code
+//! Whoever asks has no session, and whatever they send as proof of who they are is worthless: any text that they choose,
+//! which no check knows. Each way through the code
 //! is walked on its own, from the start, so that what a variable holds is never a mixture: where a condition can't be
 //! known, the first way takes one side, and a later one the other. A handler that no way leads through is guarded.
 
@@ -12,7 +13,7 @@ mod globals;
 mod guarded;
 mod value;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use self::value::{Record, Reply, Seen, Taint};
@@ -33,6 +34,7 @@ pub(crate) struct Question {
     /// Handlers in the order in which they run; each but the last passes on with `next()`.
     pub(crate) chain: Vec<Value>,
     pub(crate) style: Style,
+    pub(crate) caller: Caller,
     /// The method, where it is known.
     pub(crate) method: Option<String>,
     /// Paths such as a request may ask for, all of the same route.
@@ -64,6 +66,15 @@ impl Style {
     }
 }
 
+/// Who asks a guard. Handlers are asked by both at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Somebody who sends no credentials.
+    Nobody,
+    /// Somebody who makes them up.
+    Forger,
+}
+
 /// Something that looks at who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Source {
@@ -88,6 +99,8 @@ pub(crate) enum Notice {
     Ignored(Place, String),
     /// A variable of the environment decides whether anybody is refused.
     Switch(Place),
+    /// What strangers send, or don't send, equals a variable of the environment that isn't set.
+    Unset(Place, String),
     /// Paths are told apart by `createRouteMatcher`.
     Matcher(Place),
 }
@@ -173,6 +186,14 @@ struct Run<'a, 'p, H> {
     doubts: Vec<Source>,
     /// Code that can't be read and was given a credential last.
     unread: Option<Source>,
+    /// What JavaScript calls `undefined` where it isn't sent.
+    undefined: HashSet<u64>,
+    /// Texts that hold a variable of the environment.
+    holds_env: HashMap<u64, String>,
+    /// The way goes on although code that can't be read may have refused what a forger made up.
+    trusts: bool,
+    /// The name of code that can't be read, as it is called.
+    reading: String,
     /// Such code, where it was taken to find nobody although nothing was there to look for.
     guessed: Option<Source>,
     /// What passport is to call, by where it was given.
@@ -227,6 +248,7 @@ pub(crate) fn ask<H: Host>(eval: &mut Eval<'_, H>, program: &Program, question: 
         // Data of the project may make the difference; what a stranger chooses does not keep them out.
         let by_data = made.iter().any(|it| it.taint == Taint::Plain);
         match end {
+            End::Served | End::Doubtful if run.trusts => refused = true,
             End::Served if run.doubts.is_empty() => served = true,
             End::Served | End::Doubtful => {
                 doubtful = true;
@@ -281,7 +303,7 @@ pub(crate) fn ask<H: Host>(eval: &mut Eval<'_, H>, program: &Program, question: 
         (false, false, true) => Fate::Refused,
         (false, false, false) => Fate::Nothing,
     };
-    if switched && refused {
+    if switched && refused && !answer.notices.iter().any(|it| matches!(it, Notice::Unset(..))) {
         answer.notices.push(Notice::Switch(question.place));
     }
     if answer.fate == Fate::Unsure {
@@ -307,6 +329,10 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
             consulted: Vec::new(),
             doubts: Vec::new(),
             unread: None,
+            undefined: HashSet::new(),
+            holds_env: HashMap::new(),
+            trusts: false,
+            reading: String::new(),
             guessed: None,
             callbacks: Vec::new(),
             notices: Vec::new(),
@@ -439,6 +465,11 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
             return Ok(Seen::Reply(Reply::Some));
         }
         self.call(&handler, None, args, "", place)
+    }
+
+    /// Whether a guard is asked by somebody who makes credentials up.
+    fn is_forged(&self) -> bool {
+        self.question.style.is_guard() && self.question.caller == Caller::Forger
     }
 
     fn fresh(&mut self) -> u64 {

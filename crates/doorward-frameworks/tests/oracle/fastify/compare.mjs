@@ -2,8 +2,8 @@
 //
 // node compare.mjs INPUT, where INPUT is a JSON file with a list of { folder, routes: [{ method, path, state }] }.
 // Each project is copied to a temporary folder, TypeScript turned into JavaScript, and started. Fastify announces its
-// instances; an `onRoute` hook on each says what is registered. Then strangers call: whoever has no token must be
-// refused by routes said to be guarded, and by none said to be open.
+// instances; an `onRoute` hook on each says what is registered. Then strangers call: whoever has no token, or one that is
+// made up, must be refused by routes said to be guarded, and whoever has none by none said to be open.
 import { randomBytes } from 'node:crypto';
 import { channel } from 'node:diagnostics_channel';
 import fs from 'node:fs';
@@ -11,6 +11,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { forged } from '../forged.mjs';
 
 const asked = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
 const require = createRequire(import.meta.url);
@@ -169,6 +170,11 @@ for (const { folder, routes } of asked) {
     const wrong = state === 'guarded' ? !refused : refused && answer.statusCode !== 302;
     answered += 1;
     if (wrong) complain(`${name}: ${method} ${template} is ${state}, but a stranger gets ${answer.statusCode}`);
+    if (state !== 'guarded') continue;
+    const made = await within(server.fastify.inject({ method: method === 'ALL' ? 'GET' : method, url: example(template), headers: forged }));
+    if (![0, 302, 400, 401, 403, 500].includes(made.statusCode)) {
+      complain(`${name}: ${method} ${template} is guarded, but made-up credentials get ${made.statusCode}`);
+    }
   }
 }
 console.log(`= Fastify: ${compared} routes compared, ${answered} requests answered`);

@@ -3,14 +3,15 @@
 // node compare.mjs INPUT, where INPUT is a JSON file with a list of
 // { framework, folder, routes: [{ app, method, path, state, line }] }. Projects are compiled to a folder of their own.
 // A project exports its application (`app`, or the default) and, in `pass`, the headers that get past its guards.
-// Each discovered route is asked as a stranger, who must be refused if and only if it is guarded, and with `pass`,
-// where it must be there. What the framework has in its own table must have been discovered.
+// Each discovered route is asked as a stranger, who must be refused if and only if it is guarded, with credentials that
+// are made up, which must not get past a guard, and with `pass`, where it must be there. What the framework has in its own table must have been discovered.
 import fs from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { forged } from '../forged.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const asked = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
@@ -91,6 +92,10 @@ async function askAll(name, routes, send, pass) {
     const refused = [302, 401, 403].includes(stranger);
     if (state !== 'unsure' && refused !== (state === 'guarded')) {
       complain(`${name}: ${method} ${template} is ${state}, but a stranger gets ${stranger}`);
+    }
+    const made = state === 'guarded' ? await send(verb, example(template), forged) : 401;
+    if (![302, 401, 403].includes(made)) {
+      complain(`${name}: ${method} ${template} is guarded, but made-up credentials get ${made}`);
     }
     const friend = await send(verb, example(template), pass);
     if ([0, 302, 401, 403, 404, 405].includes(friend)) {

@@ -3,14 +3,15 @@
 // node compare.mjs VERSION INPUT, where VERSION is a folder beside this file, and INPUT a JSON file with a list of
 // { folder, root, routes: [{ method, path, state }] }. Each project is copied to one and the same folder, so that later
 // builds find what earlier ones have compiled. The manifests of the build say which paths there are, and the started
-// server which methods they answer. A stranger must be refused by what is said to be guarded, and by nothing that is
-// said to be open.
+// server which methods they answer. A stranger must be refused by what is said to be guarded, whatever they make up, and by
+// nothing that is said to be open.
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { forged } from '../forged.mjs';
 
 const [, self, version, input] = process.argv;
 const asked = JSON.parse(fs.readFileSync(input, 'utf8'));
@@ -129,9 +130,9 @@ function built() {
 
 const example = (template) => template.replace(/\{\*[^}]+\}/g, 'zq/8').replace(/\{[^}]+\}/g, '7');
 
-const ask = (port, method, url) =>
+const ask = (port, method, url, headers = {}) =>
   new Promise((done) => {
-    const request = http.request({ port, host: 'localhost', method, path: url, timeout: 10_000 }, (answer) => {
+    const request = http.request({ port, host: 'localhost', method, path: url, headers, timeout: 10_000 }, (answer) => {
       answer.resume();
       done(answer.statusCode);
     });
@@ -185,6 +186,9 @@ async function askAll(name, routes, { all, trailingSlash }) {
           complain(`${shown} was discovered, and answers ${status}`);
         } else if (route.state === 'guarded' ? !refused && status !== 404 && status !== 400 && status !== 500 : route.state === 'open' && refused) {
           complain(`${shown} is ${route.state}, but a stranger gets ${status}`);
+        } else if (route.state === 'guarded') {
+          const made = await ask(port, method, url, forged);
+          if (made < 300) complain(`${shown} is guarded, but made-up credentials get ${made}`);
         }
       }
     }

@@ -484,7 +484,7 @@ impl Reader<'_> {
                     if method == Method::ALL && body.continues && closure.function.arity == 3 && !answers {
                         passes_on = true;
                         let verdict = self.judge(&part.value, &text, place);
-                        ends_with_guard = (verdict.state == GuardState::Guarded).then(|| verdict.clone());
+                        ends_with_guard = (verdict.state != GuardState::Open).then(|| verdict.clone());
                         verdict
                     } else {
                         let inline = body.refuses && body.get_auth;
@@ -664,6 +664,8 @@ impl Reader<'_> {
                     .help("move it above the routes it is meant for"),
             );
         }
+        let weak = guards::weaknesses(&self.eval, self.program);
+        self.found.source.findings.extend(weak);
         self.found.source.findings.sort_by(|one, two| (&one.location, &one.code).cmp(&(&two.location, &two.code)));
         self.found.source.findings.dedup();
     }
