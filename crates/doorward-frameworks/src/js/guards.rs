@@ -195,7 +195,7 @@ pub(crate) fn followed<H: Host>(
         let passes = answer.served || answer.leaks;
         for notice in answer.notices.iter().filter(|_| !passes) {
             if let Notice::Unset(place, name) = notice {
-                weak(eval, Weakness { place: *place, unset: Some(name.clone()) });
+                needs_variable(eval, *place, name);
             }
         }
         let switched = answer.fate == Fate::Unsure && answer.notices.iter().any(|it| matches!(it, Notice::Switch(_) | Notice::Unset(..)));
@@ -203,7 +203,7 @@ pub(crate) fn followed<H: Host>(
             continue;
         }
         if caller == Caller::Forger && passes {
-            weak(eval, Weakness { place, unset: None });
+            lets_forgers_pass(eval, closure);
         }
         let open = caller == Caller::Nobody && answer.fate == Fate::Served && !chooses;
         return if open { GuardState::Open } else { GuardState::Unsure };
@@ -217,6 +217,17 @@ pub(crate) struct Weakness {
     place: Place,
     /// If this variable of the environment is not set; otherwise, with credentials that they make up.
     unset: Option<String>,
+}
+
+/// Remembers that a guard lets whoever makes credentials up pass.
+pub(crate) fn lets_forgers_pass<H>(eval: &mut Eval<H>, closure: &Closure) {
+    let place = Place { module: closure.module, span: closure.function.span };
+    weak(eval, Weakness { place, unset: None });
+}
+
+/// Remembers that a check at `place` is none if a variable is not set.
+pub(crate) fn needs_variable<H>(eval: &mut Eval<H>, place: Place, name: &str) {
+    weak(eval, Weakness { place, unset: Some(name.to_owned()) });
 }
 
 fn weak<H>(eval: &mut Eval<H>, weakness: Weakness) {

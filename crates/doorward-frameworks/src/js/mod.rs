@@ -17,7 +17,7 @@ pub(crate) mod packages;
 pub(crate) mod pattern;
 pub(crate) mod program;
 mod reach;
-mod required;
+pub(crate) mod required;
 pub(crate) mod shapes;
 mod silence;
 pub(crate) mod stranger;

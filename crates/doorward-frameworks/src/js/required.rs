@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::eval::{Eval, Host};
 use super::guards::last_name;
-use super::ir::{self, Expr, ExprKind, Item, Key, Pattern, Stmt, StmtKind};
-use super::program::Program;
+use super::ir::{self, Expr, ExprKind, Function, Item, Key, Pattern, Stmt, StmtKind};
 
 /// Functions that fail when what they are given is missing.
 const ASSERTS: &[&str] = &["assert", "ok", "invariant"];
@@ -14,10 +13,11 @@ const SCHEMAS: &[&str] = &["parse", "cleanEnv", "envsafe", "makeValidator"];
 
 impl<H: Host> Eval<'_, H> {
     /// Whether a module that runs refuses to start without the variable `name`.
-    pub(crate) fn is_required(&mut self, program: &Program, name: &str) -> bool {
+    pub(crate) fn is_required(&mut self, name: &str) -> bool {
         if let Some(known) = self.required.get(name) {
             return *known;
         }
+        let program = self.program;
         let required = self.read().into_iter().any(|it| {
             let text = program.text(it);
             text.contains(name) && text.contains("env") && Reader::new(name, &text).checks(&program.module(it).body)
@@ -25,6 +25,18 @@ impl<H: Host> Eval<'_, H> {
         self.required.insert(name.to_owned(), required);
         required
     }
+}
+
+/// Whether a function refuses, or does something else altogether, where the variable `name` is not set.
+pub(crate) fn is_asked(function: &Function, name: &str) -> bool {
+    let reader = Reader { name, holds: Vec::new(), is_listed: false };
+    let mut found = false;
+    ir::visit(&function.body, &mut |expr| {
+        found |= matches!(&expr.kind, ExprKind::Or(one, _) if reader.is_missing(one));
+        found |= matches!(&expr.kind, ExprKind::And(one, _) if reader.is_variable(one));
+        !found
+    });
+    found || reader.leaves(&function.body)
 }
 
 struct Reader<'a> {
@@ -57,6 +69,21 @@ impl<'a> Reader<'a> {
             }
             StmtKind::Block(inner) => self.checks(inner),
             StmtKind::Expr(expr) => self.fails(expr, body),
+            _ => false,
+        })
+    }
+
+    /// Whether a statement says what is to happen without the variable.
+    fn leaves(&self, body: &[Stmt]) -> bool {
+        let ends = |it: &Stmt| match &it.kind {
+            StmtKind::Block(inner) => {
+                inner.last().is_some_and(|it| matches!(it.kind, StmtKind::Return(_) | StmtKind::Throw(_)))
+            }
+            kind => matches!(kind, StmtKind::Return(_) | StmtKind::Throw(_)),
+        };
+        body.iter().any(|it| match &it.kind {
+            StmtKind::If(test, yes, _) => self.is_missing(test) && ends(yes),
+            StmtKind::Block(inner) | StmtKind::Try(inner, ..) => self.leaves(inner),
             _ => false,
         })
     }

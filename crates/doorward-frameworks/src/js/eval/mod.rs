@@ -151,7 +151,7 @@ struct Frame {
 }
 
 pub(crate) struct Eval<'p, H> {
-    program: &'p Program,
+    pub(crate) program: &'p Program,
     pub(crate) host: H,
     loaded: HashMap<usize, Rc<Loaded>>,
     /// Where the names that modules export lead.

@@ -505,7 +505,7 @@ impl<H: Host> Run<'_, '_, H> {
             // `Bearer ${process.env.KEY}` is "Bearer undefined", where it isn't set.
             Seen::Unknown(two, Taint::Env) if forged => {
                 if let Some(name) = self.holds_env.get(two).cloned()
-                    && !self.eval.is_required(self.program, &name)
+                    && !self.eval.is_required(&name)
                 {
                     let place = self.statement;
                     self.notice(Notice::Unset(place, name));
@@ -722,7 +722,7 @@ pub(super) fn names_credential(name: &str) -> bool {
 }
 
 /// Whether somebody who has not read the source thinks of this text: the name of a scheme or a role, a number.
-fn is_guessed(text: &str) -> bool {
+pub(crate) fn is_guessed(text: &str) -> bool {
     const WORDS: &[&str] = &[
         "bearer", "basic", "digest", "token", "jwt", "apikey", "admin", "administrator", "superadmin", "root", "owner",
         "manager", "editor", "staff", "member", "user", "system", "internal", "service", "true", "yes", "on", "ok",

@@ -104,7 +104,7 @@ impl<H: Host> Run<'_, '_, H> {
 
     /// Whether something that may be missing equals a variable of the environment, which may be missing, too.
     pub(super) fn equals_unset(&mut self, name: &str) -> bool {
-        if self.eval.is_required(self.program, name) {
+        if self.eval.is_required(name) {
             return false;
         }
         let id = derived(&("env", name));

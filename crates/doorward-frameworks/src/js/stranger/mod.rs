@@ -13,6 +13,9 @@ mod globals;
 mod guarded;
 mod value;
 
+pub(crate) use self::expr::is_guessed;
+pub(crate) use self::value::env_name;
+
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 

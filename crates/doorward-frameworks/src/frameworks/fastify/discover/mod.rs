@@ -70,6 +70,7 @@ pub(crate) fn discover(program: &Program, package: &Package) -> Found {
         clerk: findings::Clerk::default(),
     };
     reader.read();
+    reader.found.source.findings.extend(js::guards::weaknesses(&reader.eval, program));
     reader.found.schemas = std::mem::take(&mut reader.shapes).into_named();
     reader.found
 }

@@ -1,7 +1,7 @@
 //! What a hook or a handler does to a request that carries no credentials.
 //!
 //! The function is followed statement by statement with a request of which one thing is known: whatever could tell who
-//! sends it is absent. Where a test hangs on something else, both ways are followed. What remains is whether such a
+//! sends it is absent, or made up. Where a test hangs on something else, both ways are followed. What remains is whether such a
 //! request may get through ([`Outcome::passes`]), and whether it may be refused.
 
 mod calls;
@@ -16,6 +16,7 @@ use self::values::is_refusal_name;
 use super::host::Fastify;
 use crate::js::eval::Eval;
 use crate::js::ir::{Expr, ExprKind, Function, Key, Pattern, Span, Stmt, StmtKind};
+use crate::js::stranger::Caller;
 use crate::js::value::{Closure, Object, Place};
 
 /// Functions within functions.
@@ -105,6 +106,7 @@ struct Frame {
 }
 
 struct Walk<'e, 'p> {
+    caller: Caller,
     eval: &'e mut Eval<'p, Fastify<'p>>,
     facts: &'e RouteFacts,
     outcome: Outcome,
@@ -125,9 +127,11 @@ pub(super) fn follow<'p>(
     closure: &Rc<Closure>,
     role: Role,
     facts: &RouteFacts,
+    caller: Caller,
 ) -> Outcome {
     let function = Arc::clone(&closure.function);
     let mut walk = Walk {
+        caller,
         eval,
         facts,
         outcome: Outcome::default(),
@@ -430,7 +434,7 @@ impl Walk<'_, '_> {
                 }
             }
             Pattern::Array(items, rest) => {
-                let part = if matches!(value, Known::Absent) { Known::Absent } else { Known::Unknown };
+                let part = if matches!(value, Known::Absent | Known::Sent) { value } else { Known::Unknown };
                 items.iter().flatten().for_each(|it| self.bind(it, part.clone()));
                 if let Some(rest) = rest {
                     self.bind(rest, Known::Unknown);
@@ -444,6 +448,14 @@ impl Walk<'_, '_> {
                 self.bind(inner, value);
             }
             Pattern::Member(target) => {
+                // What a forger has written into a token is on the request now.
+                if let ExprKind::Member(object, Key::Name(name)) = &target.kind
+                    && self.caller == Caller::Forger
+                    && matches!(value, Known::Unknown | Known::Sent)
+                    && matches!(self.expr(object), Known::Request)
+                {
+                    self.frame.names.insert(Arc::from(format!("request.{name}")), value.clone());
+                }
                 if let ExprKind::Member(object, Key::Name(name)) = &target.kind
                     && &**name == "statusCode"
                     && matches!(self.expr(object), Known::Reply)

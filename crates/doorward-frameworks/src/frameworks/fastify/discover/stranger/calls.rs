@@ -7,7 +7,9 @@ use super::super::super::VERIFIERS;
 use super::super::packages::package_of;
 use super::values::{Known, is_credential, is_refusal_name, of};
 use super::{At, Frame, MAX_CALLS, MAX_DEPTH, MAX_STEPS, Sent, Walk, merge};
-use crate::js::guards::{external_verdict, last_name};
+use crate::js::guards::{self, external_verdict, last_name};
+use crate::js::required;
+use crate::js::stranger::{env_name, is_guessed};
 use crate::js::ir::{AssignOp, Expr, ExprKind, Function, Item, Key, Prop, Span};
 use crate::js::value::{Closure, External, Object, Place, Slot, Value};
 use doorward::inventory::GuardState;
@@ -15,6 +17,11 @@ use doorward::inventory::GuardState;
 /// Words in the names of functions that check credentials, and fail without.
 const CHECKS: &[&str] =
     &["verify", "validate", "authenticate", "authorize", "decode", "introspect", "unsign", "assert"];
+
+/// Functions that look at a credential, or turn it into something else, and check nothing.
+const READERS: &[&str] = &[
+    "decodeJwt", "jwtDecode", "jwt_decode", "decode", "parse", "atob", "isJWT", "log", "info", "warn", "debug", "error", "trace",
+];
 
 impl Walk<'_, '_> {
     pub(super) fn expr(&mut self, expr: &Expr) -> Known {
@@ -58,7 +65,10 @@ impl Walk<'_, '_> {
                     Key::Name(name) => Some(Arc::clone(name)),
                     Key::Computed(key) => match self.expr(key) {
                         Known::Text(text) => Some(text),
+                        Known::Num(_) if matches!(object, Known::Sent) => return Known::Sent,
                         Known::Num(_) if object.is_absent() => return Known::Absent,
+                        // What a made-up credential leads to in a list of good ones.
+                        Known::Sent => return Known::Absent,
                         _ => None,
                     },
                 };
@@ -87,8 +97,11 @@ impl Walk<'_, '_> {
                 value
             }
             ExprKind::Add(left, right) => self.parts([&**left, &**right].into_iter()),
-            ExprKind::Equal(wanted, left, right) => {
-                let (left, right) = (self.expr(left), self.expr(right));
+            ExprKind::Equal(wanted, one, two) => {
+                let (left, right) = (self.expr(one), self.expr(two));
+                if self.may_be_unset(one, &left, &right) || self.may_be_unset(two, &right, &left) {
+                    return Known::Unknown;
+                }
                 match equal(&left, &right) {
                     Some(same) if same == *wanted => Known::Truthy,
                     Some(_) => Known::Falsy,
@@ -131,6 +144,11 @@ impl Walk<'_, '_> {
             }
             ExprKind::Coalesce(left, right) => match self.expr(left) {
                 Known::Absent | Known::Falsy => self.expr(right),
+                // A variable of the environment with a default is there.
+                Known::Of(Value::External(it)) if env_name(&it).is_some() => match self.expr(right).truth() {
+                    Some(true) => Known::Truthy,
+                    _ => Known::Unknown,
+                },
                 Known::Unknown => {
                     self.fork(None, |_| Known::Unknown, |it| it.expr(right));
                     Known::Unknown
@@ -166,13 +184,34 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Whether something that isn't sent is compared with a variable of the environment, which may not be there either.
+    fn may_be_unset(&mut self, expr: &Expr, value: &Known, other: &Known) -> bool {
+        let (Known::Absent, Known::Of(Value::External(external))) = (value, other) else { return false };
+        let Some(name) = env_name(external).map(str::to_owned) else { return false };
+        // What a call gives is what it makes of nothing.
+        let is_asked = required::is_asked(&self.frame.closure.function, &name);
+        if is_asked || matches!(expr.kind, ExprKind::Call(..) | ExprKind::Await(_)) || self.eval.is_required(&name) {
+            return false;
+        }
+        self.outcome.auth = true;
+        let place = self.place(expr.span);
+        guards::needs_variable(self.eval, place, &name);
+        true
+    }
+
     /// What is made of several values.
     fn parts<'x>(&mut self, parts: impl Iterator<Item = &'x Expr>) -> Known {
-        let mut absent = false;
+        let (mut absent, mut sent) = (false, false);
         for part in parts {
-            absent |= self.expr(part).is_absent();
+            let part = self.expr(part);
+            sent |= matches!(part, Known::Sent);
+            absent |= part.is_absent();
         }
-        if absent { Known::OfAbsent } else { Known::Unknown }
+        match (sent, absent) {
+            (true, _) => Known::Sent,
+            (_, true) => Known::OfAbsent,
+            _ => Known::Unknown,
+        }
     }
 
     fn name(&mut self, name: &Arc<str>) -> Known {
@@ -197,7 +236,9 @@ impl Walk<'_, '_> {
                 }
                 let object = self.expr(object);
                 let function = match object {
-                    Known::Request | Known::Reply | Known::Absent | Known::Holder | Known::Headers => Known::Unknown,
+                    Known::Request | Known::Reply | Known::Absent | Known::Holder | Known::Headers | Known::Sent => {
+                        Known::Unknown
+                    }
                     _ => self.member(&object, name),
                 };
                 (Some(object), Arc::clone(name), function)
@@ -213,6 +254,11 @@ impl Walk<'_, '_> {
             (Some(Known::Reply), _) => self.of_reply(&name, &args, span),
             (Some(Known::Request), _) => self.of_request_method(&name, &args),
             (Some(Known::Absent | Known::Holder), _) => Known::Absent,
+            (Some(Known::Sent), _) => match &*name {
+                "split" | "slice" | "substring" | "substr" | "replace" | "replaceAll" | "trim" | "toString" | "at"
+                | "pop" | "shift" | "toLowerCase" | "toUpperCase" | "match" => Known::Sent,
+                _ => Known::Unknown,
+            },
             (_, Known::Done) => {
                 self.done(args.first());
                 Known::Unknown
@@ -345,6 +391,10 @@ impl Walk<'_, '_> {
             self.throws(true);
             return Known::Unknown;
         }
+        let sent = args.iter().any(|it| matches!(it, Known::Sent));
+        if sent && matches!(&*path, "Buffer.from" | "atob" | "decodeURIComponent" | "String") {
+            return Known::Sent;
+        }
         // `Object.assign(new Error('…'), { statusCode: 401 })`.
         if path == "Object.assign"
             && let Some(first @ Known::Error { .. }) = args.first()
@@ -369,7 +419,16 @@ impl Walk<'_, '_> {
     /// A call of something that can't be read. Without credentials, a check fails and a lookup finds nothing.
     fn foreign(&mut self, name: &str, args: &[Known]) -> Known {
         let absent = args.iter().any(Known::is_absent);
+        let sent = args.iter().any(|it| matches!(it, Known::Sent));
+        if sent && READERS.contains(&name) {
+            return Known::Unknown;
+        }
         let lower = name.to_ascii_lowercase();
+        // A check that says no, or fails.
+        if sent && self.trying == 0 && CHECKS.iter().any(|it| lower.contains(it)) {
+            self.throws(true);
+            return Known::Absent;
+        }
         if absent && CHECKS.iter().any(|it| lower.contains(it)) {
             if self.trying > 0 {
                 self.throws(true);
@@ -551,6 +610,13 @@ fn is_auth_status(value: &Known) -> bool {
 fn equal(left: &Known, right: &Known) -> Option<bool> {
     let nothing = |it: &Known| matches!(it, Known::Absent | Known::Falsy);
     match (left, right) {
+        // How it starts, and which scheme it names, is up to whoever makes it up.
+        (Known::Sent, Known::Text(text)) | (Known::Text(text), Known::Sent) => {
+            if is_guessed(text) { None } else { Some(false) }
+        }
+        (Known::Sent, Known::Sent) => None,
+        (Known::Sent, Known::Num(_)) | (Known::Num(_), Known::Sent) => None,
+        (Known::Sent, _) | (_, Known::Sent) => Some(false),
         (Known::Num(one), Known::Num(two)) => Some((one - two).abs() < f64::EPSILON),
         (Known::Text(one), Known::Text(two)) => Some(one == two),
         (Known::Truthy, Known::Falsy) | (Known::Falsy, Known::Truthy) => Some(false),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::js::eval::Host;
 use crate::js::guards::says_unauthorized;
 use crate::js::ir::Function;
+use crate::js::stranger::{Caller, env_name};
 use crate::js::value::{Object, Value};
 
 use super::Walk;
@@ -15,6 +16,8 @@ pub(in super::super) enum Known {
     Unknown,
     /// What could tell who the caller is, and isn't there.
     Absent,
+    /// What a stranger sends to tell who they are, and has made up.
+    Sent,
     /// Something that holds what is absent: `{ token }`, `Bearer ${token}`.
     OfAbsent,
     Truthy,
@@ -26,7 +29,8 @@ pub(in super::super) enum Known {
     Done,
     Headers,
     Query,
-    /// Nothing in it is there: the cookies, the session, what `getAuth` gives.
+    Cookies,
+    /// Nothing in it is there: the session, what `getAuth` gives.
     Holder,
     /// What the route was registered with.
     RouteOptions,
@@ -50,6 +54,7 @@ impl Known {
             Self::Absent | Self::Falsy => Some(false),
             Self::Num(number) => Some(*number != 0.0),
             Self::Text(text) => Some(!text.is_empty()),
+            Self::Of(Value::External(it)) if env_name(it).is_some_and(|it| it != "NODE_ENV") => None,
             Self::Of(value) => value.truth(),
             _ => Some(true),
         }
@@ -78,7 +83,7 @@ impl Known {
     }
 
     pub(super) fn is_absent(&self) -> bool {
-        matches!(self, Self::Absent | Self::OfAbsent)
+        matches!(self, Self::Absent | Self::OfAbsent | Self::Sent)
     }
 }
 
@@ -120,8 +125,11 @@ impl Walk<'_, '_> {
         match object {
             Known::Request => self.of_request(name),
             Known::Headers | Known::Query if is_credential(name) || name.to_ascii_lowercase().starts_with("x-user") => {
-                Known::Absent
+                self.proof()
             }
+            Known::Sent if name == "length" => Known::Unknown,
+            Known::Sent => Known::Sent,
+            Known::Cookies => self.proof(),
             Known::Absent | Known::Holder => Known::Absent,
             Known::RouteOptions => match name {
                 "config" => {
@@ -156,11 +164,20 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// What tells who the caller is.
+    pub(super) fn proof(&self) -> Known {
+        if self.caller == Caller::Forger { Known::Sent } else { Known::Absent }
+    }
+
     fn of_request(&mut self, name: &str) -> Known {
+        if let Some(known) = self.frame.names.get(&*format!("request.{name}")) {
+            return known.clone();
+        }
         match name {
             "headers" => Known::Headers,
             "query" => Known::Query,
-            "cookies" | "session" | "auth" => Known::Holder,
+            "cookies" => Known::Cookies,
+            "session" | "auth" => Known::Holder,
             "routeOptions" | "context" => Known::RouteOptions,
             "routeConfig" => {
                 self.outcome.consults = true;
