@@ -134,7 +134,7 @@ impl<H: Host> Run<'_, '_, H> {
                     self.doubt(format!("{name}()"), place);
                 }
                 self.unread_code(name, None, place);
-                name.clone_into(&mut self.reading);
+                self.reading = (name.to_owned(), String::new());
                 self.foreign(args, other.taint(0), place)
             }
         }
@@ -197,7 +197,7 @@ impl<H: Host> Run<'_, '_, H> {
             if !self.choose(id, Taint::Plain) {
                 return Err(self.refuse());
             }
-            self.trusts |= self.is_forged() && !facts::refuses_nobody(&self.reading);
+            self.trusts |= self.is_forged() && facts::may_refuse(&self.reading.0, &self.reading.1);
         }
         if self.question.style.is_guard()
             && let Some(next) = args.iter().find(|it| matches!(it, Seen::Next(_))).cloned()
@@ -308,7 +308,7 @@ impl<H: Host> Run<'_, '_, H> {
             self.doubt(format!("{last}()"), place);
         }
         self.unread_code(last, external.package(), place);
-        last.clone_into(&mut self.reading);
+        self.reading = (last.to_owned(), package);
         self.foreign(args, Taint::Plain, place)
     }
 

@@ -65,14 +65,16 @@ pub(super) const DECODERS: &[&str] = &[
 /// Those among them that give what the token says.
 pub(super) const READERS: &[&str] = &["decodeJwt", "jwtDecode", "jwt_decode", "decode", "decodeProtectedHeader", "createDecoder"];
 
-/// Whether code of this name does something with a credential, but hardly checks it.
-pub(super) fn refuses_nobody(name: &str) -> bool {
-    const DOES: &[&str] = &[
-        "log", "trace", "track", "record", "set", "incr", "increment", "hit", "emit", "push", "add", "send", "capture",
-        "count", "observe", "publish", "write", "save", "identify", "measure", "mark", "fetch",
+/// Whether code of this name may fail for a credential that is made up. What a look-up gives has to be looked at.
+pub(super) fn may_refuse(name: &str, package: &str) -> bool {
+    const CHECKS: &[&str] = &[
+        "verif", "check", "valid", "auth", "assert", "ensure", "require", "decode", "decrypt", "unseal", "introspect",
+        "session", "user", "token", "jwt", "claim", "guard", "protect", "permission", "must", "orfail", "orthrow",
     ];
-    let starts = |it: &&&str| name.strip_prefix(**it).is_some_and(|rest| !rest.starts_with(|c: char| c.is_lowercase()));
-    DOES.iter().any(|it| starts(&it))
+    // They fail for an answer that is no success.
+    const CLIENTS: &[&str] = &["axios", "got", "ky", "ofetch", "superagent", "request-promise"];
+    let lower = name.to_ascii_lowercase();
+    CHECKS.iter().any(|it| lower.contains(it)) || CLIENTS.contains(&package)
 }
 
 /// Package (and what is in it), name, and what calling that does.

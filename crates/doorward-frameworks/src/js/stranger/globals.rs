@@ -102,7 +102,7 @@ impl<H: Host> Run<'_, '_, H> {
             ["setTimeout" | "setInterval" | "queueMicrotask", ..] => Seen::Nothing,
             ["Symbol" | "fetch" | "crypto", ..] => {
                 // What another server makes of a credential is its answer.
-                "fetch".clone_into(&mut self.reading);
+                self.reading = ("fetch".to_owned(), String::new());
                 return self.foreign(args.to_vec(), Taint::Plain, place).map(Some);
             }
             _ => return Ok(None),
@@ -200,7 +200,7 @@ impl<H: Host> Run<'_, '_, H> {
                     Ok(Seen::Unknown(part, taint))
                 }
                 (taint, _) => {
-                    name.clone_into(&mut self.reading);
+                    self.reading = (name.to_owned(), String::new());
                     if sounds_like_auth(name) && taint < Taint::Credential {
                         self.doubt(format!("{name}()"), place);
                     }

@@ -195,8 +195,8 @@ struct Run<'a, 'p, H> {
     holds_env: HashMap<u64, String>,
     /// The way goes on although code that can't be read may have refused what a forger made up.
     trusts: bool,
-    /// The name of code that can't be read, as it is called.
-    reading: String,
+    /// The name of code that can't be read, as it is called, and its package.
+    reading: (String, String),
     /// Such code, where it was taken to find nobody although nothing was there to look for.
     guessed: Option<Source>,
     /// What passport is to call, by where it was given.
@@ -335,7 +335,7 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
             undefined: HashSet::new(),
             holds_env: HashMap::new(),
             trusts: false,
-            reading: String::new(),
+            reading: Default::default(),
             guessed: None,
             callbacks: Vec::new(),
             notices: Vec::new(),
