@@ -119,7 +119,15 @@ fn judge_at<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Value, text:
     match value {
         // A list may hold itself.
         Value::OneOf(_) | Value::Array(_) if depth > 4 => Verdict::new(GuardState::Unsure, "unknown"),
-        Value::External(external) => external_verdict(external, text),
+        Value::External(external) => {
+            let verdict = external_verdict(external, text);
+            match checker(external) {
+                Some((closure, credentials)) if verdict.state == GuardState::Guarded => {
+                    Verdict { state: checked(eval, program, &closure, credentials), ..verdict }
+                }
+                _ => verdict,
+            }
+        }
         Value::Function(closure) => {
             let file = program.file(closure.module).to_string();
             let mut body = Body::default();
@@ -209,6 +217,44 @@ pub(crate) fn followed<H: Host>(
         return if open { GuardState::Open } else { GuardState::Unsure };
     }
     GuardState::Guarded
+}
+
+/// The project's own check in a guard of a package, and how many credentials it is given.
+fn checker(external: &External) -> Option<(Rc<Closure>, usize)> {
+    const CHECKERS: &[(&str, &str, usize)] = &[
+        ("hono/bearer-auth", "verifyToken", 1),
+        ("hono/basic-auth", "verifyUser", 2),
+        ("express-basic-auth", "authorizer", 2),
+    ];
+    let (_, option, credentials) = CHECKERS.iter().find(|it| external.package() == Some(it.0))?;
+    let External::Call(_, args, _) = external else { return None };
+    let Some(Value::Object(options)) = args.first().map(|it| &it.value) else { return None };
+    match options.get(option) {
+        Some(Value::Function(closure)) => Some((closure, *credentials)),
+        _ => None,
+    }
+}
+
+/// Whether such a check says no to what a forger sends.
+fn checked<H: Host>(eval: &mut Eval<H>, program: &Program, closure: &Rc<Closure>, credentials: usize) -> GuardState {
+    if let Some((_, known)) = eval.held.get(&Rc::as_ptr(closure)) {
+        return *known;
+    }
+    let question = Question {
+        chain: vec![Value::Function(Rc::clone(closure))],
+        style: Style::Checks { credentials },
+        caller: Caller::Forger,
+        method: None,
+        paths: Vec::new(),
+        place: Place { module: closure.module, span: closure.function.span },
+    };
+    let passes = stranger::ask(eval, program, &question).served;
+    if passes {
+        lets_forgers_pass(eval, closure);
+    }
+    let state = if passes { GuardState::Unsure } else { GuardState::Guarded };
+    eval.held.insert(Rc::as_ptr(closure), (Rc::clone(closure), state));
+    state
 }
 
 /// A guard that strangers get past.

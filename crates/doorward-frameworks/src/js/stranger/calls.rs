@@ -529,7 +529,7 @@ impl<H: Host> Run<'_, '_, H> {
                 "Request" | "NextRequest" => Ok(Seen::Request),
                 "Promise" => {
                     if self.question.style.is_guard() {
-                        self.doubt("Promise".to_owned(), self.statement);
+                        return self.promise(args, place);
                     }
                     Ok(self.unknown(Taint::Plain))
                 }

@@ -505,6 +505,7 @@ impl<H: Host> Run<'_, '_, H> {
             // `Bearer ${process.env.KEY}` is "Bearer undefined", where it isn't set.
             Seen::Unknown(two, Taint::Env) if forged => {
                 if let Some(name) = self.holds_env.get(two).cloned()
+                    && self.decided.get(&derived(&("env", name.as_str()))) != Some(&true)
                     && !self.eval.is_required(&name)
                 {
                     let place = self.statement;

@@ -58,7 +58,10 @@ impl<H: Host> Run<'_, '_, H> {
             ["Response", "error"] => Seen::Reply(Reply::Status(500.0)),
             ["next/server", "NextResponse", "next" | "rewrite"] => Seen::Reply(Reply::Pass),
             ["next/server", "after"] | ["@vercel/functions", "waitUntil"] => Seen::Nothing,
-            ["Promise", "resolve"] => first(),
+            ["Promise", "resolve"] => {
+                self.settled = Some(first());
+                first()
+            }
             ["Promise", "reject"] => return Err(Stop::Throw(first())),
             ["Promise", "all" | "race" | "any"] => match first() {
                 Seen::List(items) => {

@@ -8,6 +8,7 @@
 //! that can't be read makes of it is nothing, as a verifier or a look-up would.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::calls::status_reply;
 use super::value::{Record, Reply, Seen, Taint, derived};
@@ -15,7 +16,7 @@ use super::{End, Notice, Run, Step, Stop};
 use crate::js::eval::Host;
 use crate::js::guards::last_name;
 use crate::js::ir::{Expr, Span};
-use crate::js::value::Place;
+use crate::js::value::{External, Place, Value};
 
 impl<H: Host> Run<'_, '_, H> {
     /// Whether a guard passed the request on.
@@ -157,6 +158,29 @@ impl<H: Host> Run<'_, '_, H> {
             _ => false,
         };
         if fails { Err(Stop::Throw(Seen::Record(Rc::default()))) } else { Ok(()) }
+    }
+
+    /// `new Promise((resolve, reject) => …)`: what it is told, if it is told at once.
+    pub(super) fn promise(&mut self, args: Vec<Seen>, place: Place) -> Step {
+        let outer = self.settled.take();
+        let told = |name: &str| {
+            let of = Rc::new(External::Global(Arc::from("Promise")));
+            Seen::Outside(Value::External(Rc::new(External::Member(of, Arc::from(name)))))
+        };
+        let result = match args.first() {
+            Some(executor @ Seen::Function(_)) => {
+                self.call(&executor.clone(), None, vec![told("resolve"), told("reject")], "", place)
+            }
+            _ => Ok(Seen::Nothing),
+        };
+        match (result, std::mem::replace(&mut self.settled, outer)) {
+            (Ok(_), Some(value)) => promised(Ok(value)),
+            (Ok(_), None) => {
+                self.doubt("Promise".to_owned(), self.statement);
+                Ok(self.unknown(Taint::Plain))
+            }
+            (failed, _) => promised(failed),
+        }
     }
 
     /// A method of a context, of Koa, Hono or Nest.

@@ -60,12 +60,14 @@ pub(crate) enum Style {
     GuardsContext,
     /// The same, for `(context) => boolean`.
     Decides,
+    /// The same, for `(token, context) => boolean`, or with a name and a password; a package has found them.
+    Checks { credentials: usize },
 }
 
 impl Style {
     /// Whoever asks sends no credentials at all, and what counts is whether they get past.
     fn is_guard(self) -> bool {
-        matches!(self, Self::Guards | Self::GuardsContext | Self::Decides)
+        matches!(self, Self::Guards | Self::GuardsContext | Self::Decides | Self::Checks { .. })
     }
 }
 
@@ -203,6 +205,8 @@ struct Run<'a, 'p, H> {
     callbacks: Vec<(Place, Seen)>,
     notices: Vec<Notice>,
     replies: Vec<Reply>,
+    /// What a promise that is being made was told.
+    settled: Option<Seen>,
     /// A refusal was thrown.
     refused: bool,
     /// What is answered is answered where something that was thrown is handled.
@@ -340,6 +344,7 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
             callbacks: Vec::new(),
             notices: Vec::new(),
             replies: Vec::new(),
+            settled: None,
             refused: false,
             excused: false,
             catching: 0,
@@ -355,10 +360,11 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
         let result = self.link(0);
         let looked = !self.consulted.is_empty();
         let env = self.choices.get(..self.at).unwrap_or_default().iter().any(|it| it.taint == Taint::Env);
-        let served = if (self.refused && self.excused) || env { End::Doubtful } else { End::Served };
         if self.question.style.is_guard() {
-            return self.end_of_guard(result, served);
+            // A guard that passes a request on in its `catch` has passed it on.
+            return self.end_of_guard(result, if env { End::Doubtful } else { End::Served });
         }
+        let served = if (self.refused && self.excused) || env { End::Doubtful } else { End::Served };
         if self.question.style == Style::Responds && !matches!(result, Err(Stop::Limit)) {
             let ends: Vec<End> = self.replies.clone().into_iter().map(|it| self.end_of(it, served)).collect();
             let worst = [End::Served, End::Doubtful, End::Refused, End::Failed, End::NotAllowed];
@@ -452,9 +458,13 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
         let place = self.question.place;
         let args = match self.question.style {
             Style::GuardsContext | Style::Decides => vec![Seen::Context, Seen::Next(at + 1)],
+            Style::Checks { credentials } => {
+                let sent = (0..credentials).map(|it| Seen::Unknown(value::derived(&("sent", it)), Taint::Credential));
+                sent.chain([Seen::Context]).collect()
+            }
             _ => vec![Seen::Request, second, Seen::Next(at + 1)],
         };
-        if self.question.style == Style::Decides {
+        if matches!(self.question.style, Style::Decides | Style::Checks { .. }) {
             let decision = self.call(&handler, None, args, "", place)?;
             let decision = match decision {
                 Seen::Promise(inner) => (*inner).clone(),
