@@ -74,11 +74,13 @@ pub(crate) struct Verdict {
     pub(crate) origin: String,
     pub(crate) asks: Option<GuardAsk>,
     pub(crate) kind: HandlerKind,
+    /// It refuses by passing an error on, or by throwing one.
+    pub(crate) fails: bool,
 }
 
 impl Verdict {
     pub(crate) fn new(state: GuardState, origin: impl Into<String>) -> Self {
-        Self { state, origin: origin.into(), asks: None, kind: HandlerKind::Other }
+        Self { state, origin: origin.into(), asks: None, kind: HandlerKind::Other, fails: false }
     }
 }
 
@@ -134,14 +136,21 @@ fn judge_at<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Value, text:
             scan(eval, closure, &mut body, &mut HashSet::new(), 0);
             let sends_away = body.redirects && body.continues;
             let evidence = (body.refuses || sends_away) && (body.reads_credentials || body.verifies);
+            let mut fails = false;
             let state = if body.calls_guard.is_some() || evidence || (body.verifies && body.fails) {
-                if body.selective { GuardState::Unsure } else { held(eval, program, closure) }
+                if body.selective {
+                    GuardState::Unsure
+                } else {
+                    let (state, by_error) = held(eval, program, closure);
+                    fails = by_error;
+                    state
+                }
             } else if body.refuses && sounds_like_auth(text) {
                 GuardState::Unsure
             } else {
                 GuardState::Open
             };
-            Verdict::new(state, crate::walk::printable(&file))
+            Verdict { fails, ..Verdict::new(state, crate::walk::printable(&file)) }
         }
         Value::OneOf(values) => {
             let all: Vec<Verdict> = values.iter().map(|it| judge_at(eval, program, it, text, depth + 1)).collect();
@@ -155,7 +164,9 @@ fn judge_at<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Value, text:
             // A policy can't say what is asked if that hangs on something unknown.
             let agree = all.windows(2).all(|it| matches!(it, [one, two] if one.asks == two.asks));
             let state = if agree || state == GuardState::Open { state } else { GuardState::Unsure };
+            let fails = all.iter().any(|it| it.fails);
             let mut first = all.into_iter().next().unwrap_or_else(|| Verdict::new(state, ""));
+            first.fails = fails;
             first.state = state;
             if state != GuardState::Guarded || !agree {
                 first.asks = None;
@@ -176,15 +187,15 @@ fn judge_at<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Value, text:
 }
 
 /// What becomes of somebody without credentials in a function that looks like a guard.
-fn held<H: Host>(eval: &mut Eval<H>, program: &Program, closure: &Rc<Closure>) -> GuardState {
+fn held<H: Host>(eval: &mut Eval<H>, program: &Program, closure: &Rc<Closure>) -> (GuardState, bool) {
     // One guard stands in front of many routes.
-    if let Some((_, known)) = eval.held.get(&Rc::as_ptr(closure)) {
-        return *known;
+    if let Some((_, state, fails)) = eval.held.get(&Rc::as_ptr(closure)) {
+        return (*state, *fails);
     }
     let style = if takes_context(&closure.function) { Style::GuardsContext } else { Style::Guards };
-    let state = followed(eval, program, closure, style);
-    eval.held.insert(Rc::as_ptr(closure), (Rc::clone(closure), state));
-    state
+    let (state, fails) = followed(eval, program, closure, style);
+    eval.held.insert(Rc::as_ptr(closure), (Rc::clone(closure), state, fails));
+    (state, fails)
 }
 
 /// Asks a guard as somebody without credentials, and if that holds, as somebody who makes them up.
@@ -193,12 +204,14 @@ pub(crate) fn followed<H: Host>(
     program: &Program,
     closure: &Rc<Closure>,
     style: Style,
-) -> GuardState {
+) -> (GuardState, bool) {
     let place = Place { module: closure.module, span: closure.function.span };
+    let mut fails = false;
     for caller in [Caller::Nobody, Caller::Forger] {
         let chain = vec![Value::Function(Rc::clone(closure))];
         let question = Question { chain, style, caller, method: None, paths: Vec::new(), place };
         let answer = stranger::ask(eval, program, &question);
+        fails |= answer.fails;
         let chooses = answer.reads_path || answer.reads_method;
         let passes = answer.served || answer.leaks;
         for notice in answer.notices.iter().filter(|_| !passes) {
@@ -214,9 +227,9 @@ pub(crate) fn followed<H: Host>(
             lets_forgers_pass(eval, closure);
         }
         let open = caller == Caller::Nobody && answer.fate == Fate::Served && !chooses;
-        return if open { GuardState::Open } else { GuardState::Unsure };
+        return (if open { GuardState::Open } else { GuardState::Unsure }, fails);
     }
-    GuardState::Guarded
+    (GuardState::Guarded, fails)
 }
 
 /// The project's own check in a guard of a package, and how many credentials it is given.
@@ -237,7 +250,7 @@ fn checker(external: &External) -> Option<(Rc<Closure>, usize)> {
 
 /// Whether such a check says no to what a forger sends.
 fn checked<H: Host>(eval: &mut Eval<H>, program: &Program, closure: &Rc<Closure>, credentials: usize) -> GuardState {
-    if let Some((_, known)) = eval.held.get(&Rc::as_ptr(closure)) {
+    if let Some((_, known, _)) = eval.held.get(&Rc::as_ptr(closure)) {
         return *known;
     }
     let question = Question {
@@ -253,7 +266,7 @@ fn checked<H: Host>(eval: &mut Eval<H>, program: &Program, closure: &Rc<Closure>
         lets_forgers_pass(eval, closure);
     }
     let state = if passes { GuardState::Unsure } else { GuardState::Guarded };
-    eval.held.insert(Rc::as_ptr(closure), (Rc::clone(closure), state));
+    eval.held.insert(Rc::as_ptr(closure), (Rc::clone(closure), state, false));
     state
 }
 
@@ -365,7 +378,10 @@ pub(crate) fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {
         ("hono/jwk", "jwk") if called => verdict.state = unless_set(external, "allow_anon"),
         ("koa-jwt", _) if called => verdict.state = unless_set(external, "passthrough"),
         ("passport" | "koa-passport", "authenticate" | "authorize") if called => verdict.state = strategies(external),
-        ("express-jwt", _) if called => verdict.state = lenient(external, "credentialsRequired"),
+        ("express-jwt", _) if called => {
+            verdict.state = lenient(external, "credentialsRequired");
+            verdict.fails = true;
+        }
         (
             "express-oauth2-jwt-bearer",
             "auth" | "requiredScopes" | "claimCheck" | "claimEquals" | "scopeIncludesAny",
@@ -377,6 +393,7 @@ pub(crate) fn external_verdict(external: &Rc<External>, text: &str) -> Verdict {
             if called =>
         {
             verdict.state = GuardState::Guarded;
+            verdict.fails = matches!(package, "express-oauth2-jwt-bearer" | "express-jwt-permissions");
         }
         // The guards among Hono's own middleware stand above.
         (package, _) if HARMLESS.contains(&package) || package.starts_with("hono/") => {}

@@ -273,6 +273,11 @@ codes! {
      sent, `undefined` equals `undefined`, and strangers pass; `Bearer ${process.env.KEY}` is `Bearer undefined`, which they \
      can send. Refuse to start without the variable."
 
+    "DW2147" Error "an error handler lets refused requests pass"
+    "A guard that refuses by `next(error)` or by throwing leaves the answer to the error handler that comes next. This one \
+     calls `next()` without the error, so the request goes on to the routes behind it as if nobody had refused it. Answer, \
+     or pass the error on."
+
     "DW2150" Warning "a route is registered after its router was mounted"
     "Hono copies the routes of a sub-application at the moment it is mounted, and Koa's routers do the same with nested \
      ones. What is registered later is in no table that requests are looked up in: the route answers 404, and a guard that \

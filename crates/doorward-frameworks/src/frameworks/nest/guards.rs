@@ -213,7 +213,7 @@ impl Reader<'_> {
 
     /// What becomes of somebody without credentials in a guard that looks at who asks.
     fn held(&mut self, closure: &Rc<Closure>) -> GuardState {
-        guards::followed(&mut self.eval, self.program, closure, Style::Decides)
+        guards::followed(&mut self.eval, self.program, closure, Style::Decides).0
     }
 
     /// An object of a class, with what is injected into it.

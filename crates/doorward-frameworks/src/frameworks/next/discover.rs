@@ -258,6 +258,7 @@ impl Reader<'_> {
             not_allowed: false,
             served: false,
             leaks: false,
+            fails: false,
         })
     }
 

@@ -186,7 +186,7 @@ pub(crate) struct Eval<'p, H> {
     /// Classes of which there is an object.
     made: HashSet<*const Class>,
     /// What was found out about guards, with what keeps their addresses from being given to others.
-    pub(crate) held: HashMap<*const Closure, (Rc<Closure>, GuardState)>,
+    pub(crate) held: HashMap<*const Closure, (Rc<Closure>, GuardState, bool)>,
     /// Guards that strangers get past in a way worth telling.
     pub(crate) weak: Vec<Weakness>,
     /// Whether the program starts without these variables of the environment.

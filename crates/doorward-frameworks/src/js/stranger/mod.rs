@@ -140,6 +140,8 @@ pub(crate) struct Answer {
     pub(crate) served: bool,
     /// Something refuses, and passes on all the same.
     pub(crate) leaks: bool,
+    /// Some refusals are errors, which somebody else answers.
+    pub(crate) fails: bool,
 }
 
 /// How one way ends.
@@ -207,6 +209,8 @@ struct Run<'a, 'p, H> {
     replies: Vec<Reply>,
     /// What a promise that is being made was told.
     settled: Option<Seen>,
+    /// The way ended with an error.
+    failed: bool,
     /// A refusal was thrown.
     refused: bool,
     /// What is answered is answered where something that was thrown is handled.
@@ -232,6 +236,7 @@ pub(crate) fn ask<H: Host>(eval: &mut Eval<'_, H>, program: &Program, question: 
         not_allowed: false,
         served: false,
         leaks: false,
+        fails: false,
     };
     let mut choices: Vec<Choice> = Vec::new();
     let (mut paths, mut steps) = (0, 0);
@@ -242,6 +247,7 @@ pub(crate) fn ask<H: Host>(eval: &mut Eval<'_, H>, program: &Program, question: 
     loop {
         let mut run = Run::new(eval, program, question, choices);
         let end = run.walk();
+        answer.fails |= run.failed;
         paths += 1;
         steps += run.steps;
         answer.reads_method |= run.reads_method;
@@ -345,6 +351,7 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
             notices: Vec::new(),
             replies: Vec::new(),
             settled: None,
+            failed: false,
             refused: false,
             excused: false,
             catching: 0,
@@ -358,6 +365,7 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
 
     fn walk(&mut self) -> End {
         let result = self.link(0);
+        self.failed = matches!(&result, Err(Stop::Throw(_)) | Ok(Seen::Rejected(_)));
         let looked = !self.consulted.is_empty();
         let env = self.choices.get(..self.at).unwrap_or_default().iter().any(|it| it.taint == Taint::Env);
         if self.question.style.is_guard() {

@@ -4,6 +4,7 @@
 //! Then each application is walked in the order Express would try its layers, with the middleware that has gone
 //! before.
 
+mod errors;
 mod findings;
 mod host;
 mod leftovers;
@@ -269,7 +270,12 @@ impl Reader<'_> {
                             self.walk(inner, &prefix.join(path), &way, chain, stack, reached);
                         }
                     }
-                    Value::Function(closure) if closure.function.arity >= 4 => {}
+                    value @ Value::Function(_) if is_error_handler(&value) => {
+                        if errors::forgives(&value) {
+                            let place = Place { module: layer.site.module, span: part.span };
+                            self.forgive_below(chain, prefix, place);
+                        }
+                    }
                     Value::Function(closure) if self.answers_all(&closure) => {
                         let rest = PathTemplate::from_segments(vec![Segment::CatchAll("path".to_owned())]);
                         let targets: Vec<PathTemplate> = paths
@@ -465,11 +471,14 @@ impl Reader<'_> {
             if part.spread {
                 self.unknown_handlers(&layer.site, part.span);
             }
+            let place = Place { module, span: part.span };
+            if errors::forgives(&part.value) {
+                self.forgive(own.iter_mut().map(|it| &mut it.1), place);
+            }
             if is_error_handler(&part.value) || matches!(part.value, Value::Host(_)) {
                 continue;
             }
             let text = self.text(module, part.span);
-            let place = Place { module, span: part.span };
             let is_last = at == last && !part.spread;
             let verdict = match &part.value {
                 // What answers is not what guards, unless it is made to pass requests on.
