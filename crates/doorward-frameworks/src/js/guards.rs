@@ -150,6 +150,9 @@ fn judge_at<H: Host>(eval: &mut Eval<H>, program: &Program, value: &Value, text:
             } else {
                 GuardState::Open
             };
+            if state == GuardState::Open && attaches(&closure.function) {
+                attached(eval, program, closure);
+            }
             Verdict { fails, ..Verdict::new(state, crate::walk::printable(&file)) }
         }
         Value::OneOf(values) => {
@@ -268,6 +271,47 @@ fn checked<H: Host>(eval: &mut Eval<H>, program: &Program, closure: &Rc<Closure>
     let state = if passes { GuardState::Unsure } else { GuardState::Guarded };
     eval.held.insert(Rc::as_ptr(closure), (Rc::clone(closure), state, false));
     state
+}
+
+/// Whether a function leaves something on the request that sounds as if it told who asks.
+fn attaches(function: &Function) -> bool {
+    const WHO: &[&str] = &["user", "auth", "session", "account", "claim", "token", "identity", "principal", "member", "jwt"];
+    let sounds = |name: &str| WHO.iter().any(|it| name.to_ascii_lowercase().contains(it));
+    let mut found = false;
+    ir::visit(&function.body, &mut |expr| {
+        found |= match &expr.kind {
+            ExprKind::Assign(target, ..) => match &**target {
+                Pattern::Member(member) => last_name(member).is_some_and(sounds),
+                _ => false,
+            },
+            ExprKind::Call(callee, items) => {
+                let first = items.first().map(|it| &it.value.kind);
+                last_name(callee) == Some("set") && matches!(first, Some(ExprKind::Str(key)) if sounds(key))
+            }
+            _ => false,
+        };
+        !found
+    });
+    found
+}
+
+/// Notes what middleware that refuses nobody leaves on the request of a forger.
+fn attached<H: Host>(eval: &mut Eval<H>, program: &Program, closure: &Rc<Closure>) {
+    if eval.held.contains_key(&Rc::as_ptr(closure)) {
+        return;
+    }
+    eval.held.insert(Rc::as_ptr(closure), (Rc::clone(closure), GuardState::Open, false));
+    let style = if takes_context(&closure.function) { Style::GuardsContext } else { Style::Guards };
+    let question = Question {
+        chain: vec![Value::Function(Rc::clone(closure))],
+        style,
+        caller: Caller::Forger,
+        method: None,
+        paths: Vec::new(),
+        place: Place { module: closure.module, span: closure.function.span },
+    };
+    let left = stranger::ask(eval, program, &question).left;
+    eval.forged.extend(left);
 }
 
 /// A guard that strangers get past.

@@ -1,6 +1,6 @@
 //! Reads the endpoints of one project: which files there are, which methods they answer, and what runs before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use doorward::diagnostic::{Diagnostic, Location};
 use doorward::inventory::{Guard, GuardSeen, GuardState, Method, Route, RouteId, Step, StepKind};
@@ -259,6 +259,7 @@ impl Reader<'_> {
             served: false,
             leaks: false,
             fails: false,
+            left: BTreeMap::new(),
         })
     }
 

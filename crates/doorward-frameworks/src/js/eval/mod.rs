@@ -11,7 +11,7 @@ mod modules;
 mod platform;
 mod statements;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -189,6 +189,8 @@ pub(crate) struct Eval<'p, H> {
     pub(crate) held: HashMap<*const Closure, (Rc<Closure>, GuardState, bool)>,
     /// Guards that strangers get past in a way worth telling.
     pub(crate) weak: Vec<Weakness>,
+    /// What middleware leaves on a request although whoever asks has made it up; whether it is as they sent it.
+    pub(crate) forged: BTreeMap<String, bool>,
     /// Whether the program starts without these variables of the environment.
     pub(crate) required: HashMap<String, bool>,
     pub(crate) problems: Vec<Problem>,
@@ -235,6 +237,7 @@ impl<'p, H: Host> Eval<'p, H> {
             made: HashSet::new(),
             held: HashMap::new(),
             weak: Vec::new(),
+            forged: BTreeMap::new(),
             required: HashMap::new(),
             problems: Vec::new(),
         }

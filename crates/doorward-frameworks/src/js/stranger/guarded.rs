@@ -55,17 +55,20 @@ impl<H: Host> Run<'_, '_, H> {
                 if let Some(known) = self.request.get("#holder") {
                     return known.clone();
                 }
-                let holder = Seen::Record(Rc::new(Record { open: Some(Taint::Claim), ..Record::default() }));
+                let names: Vec<String> = self.eval.forged.keys().cloned().collect();
+                let props = names.iter().filter_map(|it| Some((Arc::from(it.as_str()), self.forged(it)?)));
+                let props = std::cell::RefCell::new(props.collect());
+                let holder = Seen::Record(Rc::new(Record { open: Some(Taint::Claim), props, ..Record::default() }));
                 self.request.insert("#holder".to_owned(), holder.clone());
                 holder
             }
             "signedCookies" => Seen::Cookies,
             "header" => Seen::Headers,
-            _ => {
+            _ => self.forged(name).unwrap_or_else(|| {
                 let id = derived(&("request", name));
                 self.undefined.insert(id);
                 Seen::Unknown(id, Taint::Claim)
-            }
+            }),
         }
     }
 
@@ -183,6 +186,37 @@ impl<H: Host> Run<'_, '_, H> {
         }
     }
 
+    /// What middleware has left on a forger's request under this name.
+    fn forged(&self, name: &str) -> Option<Seen> {
+        let raw = self.eval.forged.get(name).filter(|_| self.is_forged())?;
+        Some(Seen::Unknown(derived(&("left", name)), if *raw { Taint::Credential } else { Taint::Input }))
+    }
+
+    /// What is on the request now and was made up: its name, and whether it is as it was sent.
+    pub(super) fn left(&self) -> Vec<(String, bool)> {
+        let made_up = |it: &Seen| match it {
+            Seen::Str(text) => (!text.is_empty()).then_some(false),
+            Seen::Bool(it) => it.then_some(false),
+            Seen::Unknown(..) | Seen::Record(_) | Seen::List(_) => match it.taint(0) {
+                Taint::Credential => Some(true),
+                Taint::Input => Some(false),
+                _ => None,
+            },
+            _ => None,
+        };
+        let mut all = Vec::new();
+        for (name, value) in &self.request {
+            match value {
+                Seen::Record(holder) if name == "#holder" => {
+                    let props = holder.props.borrow();
+                    all.extend(props.iter().filter_map(|(name, it)| Some((name.to_string(), made_up(it)?))));
+                }
+                value => all.extend(made_up(value).map(|raw| (name.clone(), raw))),
+            }
+        }
+        all
+    }
+
     /// A method of a context, of Koa, Hono or Nest.
     pub(super) fn context_method(&mut self, name: &str, args: Vec<Seen>, place: Place) -> Step {
         if let Some(own @ Seen::Function(_)) = self.request.get(name).cloned() {
@@ -225,7 +259,10 @@ impl<H: Host> Run<'_, '_, H> {
                     }
                     value
                 }
-                None => self.unknown(Taint::Claim),
+                None => match self.forged(key) {
+                    Some(value) => value,
+                    None => self.unknown(Taint::Claim),
+                },
             },
             ("isAuthenticated", _) => Seen::Bool(false),
             ("isUnauthenticated", _) => Seen::Bool(true),

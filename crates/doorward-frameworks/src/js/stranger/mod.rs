@@ -16,7 +16,7 @@ mod value;
 pub(crate) use self::expr::is_guessed;
 pub(crate) use self::value::env_name;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use self::value::{Record, Reply, Seen, Taint};
@@ -142,6 +142,8 @@ pub(crate) struct Answer {
     pub(crate) leaks: bool,
     /// Some refusals are errors, which somebody else answers.
     pub(crate) fails: bool,
+    /// What is left on the request where it is passed on, and was made up.
+    pub(crate) left: BTreeMap<String, bool>,
 }
 
 /// How one way ends.
@@ -237,6 +239,7 @@ pub(crate) fn ask<H: Host>(eval: &mut Eval<'_, H>, program: &Program, question: 
         served: false,
         leaks: false,
         fails: false,
+        left: BTreeMap::new(),
     };
     let mut choices: Vec<Choice> = Vec::new();
     let (mut paths, mut steps) = (0, 0);
@@ -248,6 +251,9 @@ pub(crate) fn ask<H: Host>(eval: &mut Eval<'_, H>, program: &Program, question: 
         let mut run = Run::new(eval, program, question, choices);
         let end = run.walk();
         answer.fails |= run.failed;
+        if matches!(end, End::Served | End::Doubtful) && !run.trusts && run.is_forged() {
+            answer.left.extend(run.left());
+        }
         paths += 1;
         steps += run.steps;
         answer.reads_method |= run.reads_method;
