@@ -18,9 +18,11 @@ pub(crate) mod pattern;
 pub(crate) mod program;
 mod reach;
 pub(crate) mod required;
+mod scan;
 pub(crate) mod shapes;
 mod silence;
 pub(crate) mod stranger;
+mod tried;
 #[expect(dead_code, reason = "types are for frameworks that come next")]
 pub(crate) mod types;
 pub(crate) mod value;

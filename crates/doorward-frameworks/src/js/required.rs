@@ -147,10 +147,14 @@ impl<'a> Reader<'a> {
 fn function<'s>(body: &'s [Stmt], name: &str) -> &'s [Stmt] {
     let found = body.iter().find_map(|it| match &it.kind {
         StmtKind::Function(function) if function.name.as_deref() == Some(name) => Some(function.body.as_slice()),
-        StmtKind::Var(all, _) => all.iter().find_map(|(pattern, init)| match (pattern, init.as_ref().map(|it| &it.kind)) {
-            (Pattern::Name(it), Some(ExprKind::Function(function))) if **it == *name => Some(function.body.as_slice()),
-            _ => None,
-        }),
+        StmtKind::Var(all, _) => {
+            all.iter().find_map(|(pattern, init)| match (pattern, init.as_ref().map(|it| &it.kind)) {
+                (Pattern::Name(it), Some(ExprKind::Function(function))) if **it == *name => {
+                    Some(function.body.as_slice())
+                }
+                _ => None,
+            })
+        }
         _ => None,
     });
     found.unwrap_or_default()

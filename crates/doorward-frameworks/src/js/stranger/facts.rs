@@ -63,13 +63,34 @@ pub(super) const DECODERS: &[&str] = &[
 ];
 
 /// Those among them that give what the token says.
-pub(super) const READERS: &[&str] = &["decodeJwt", "jwtDecode", "jwt_decode", "decode", "decodeProtectedHeader", "createDecoder"];
+pub(super) const READERS: &[&str] =
+    &["decodeJwt", "jwtDecode", "jwt_decode", "decode", "decodeProtectedHeader", "createDecoder"];
 
 /// Whether code of this name may fail for a credential that is made up. What a look-up gives has to be looked at.
 pub(super) fn may_refuse(name: &str, package: &str) -> bool {
     const CHECKS: &[&str] = &[
-        "verif", "check", "valid", "auth", "assert", "ensure", "require", "decode", "decrypt", "unseal", "introspect",
-        "session", "user", "token", "jwt", "claim", "guard", "protect", "permission", "must", "orfail", "orthrow",
+        "verif",
+        "check",
+        "valid",
+        "auth",
+        "assert",
+        "ensure",
+        "require",
+        "decode",
+        "decrypt",
+        "unseal",
+        "introspect",
+        "session",
+        "user",
+        "token",
+        "jwt",
+        "claim",
+        "guard",
+        "protect",
+        "permission",
+        "must",
+        "orfail",
+        "orthrow",
     ];
     // They fail for an answer that is no success.
     const CLIENTS: &[&str] = &["axios", "got", "ky", "ofetch", "superagent", "request-promise"];

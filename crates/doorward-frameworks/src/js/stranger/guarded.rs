@@ -151,7 +151,9 @@ impl<H: Host> Run<'_, '_, H> {
         let fails = match object {
             Seen::Nothing => true,
             // Sessions are there, with nothing in them.
-            Seen::Unknown(..) if matches!(last_name(expr), Some("session" | "error" | "err" | "log" | "logger")) => false,
+            Seen::Unknown(..) if matches!(last_name(expr), Some("session" | "error" | "err" | "log" | "logger")) => {
+                false
+            }
             Seen::Unknown(id, Taint::Claim) => {
                 let id = derived(&("is there", *id));
                 let is_there = self.choose(id, Taint::Plain);
@@ -252,7 +254,7 @@ impl<H: Host> Run<'_, '_, H> {
                 None if matches!(&*key.to_ascii_lowercase(), "authorization" | "cookie")
                     || key.contains('-') && super::expr::names_credential(key) =>
                 {
-                    let value = self.header(&key.to_string());
+                    let value = self.header(key);
                     // Koa has an empty text for a header that is missing.
                     if let Seen::Unknown(id, _) = &value {
                         self.undefined.remove(id);

@@ -6,14 +6,16 @@
 //! known, the first way takes one side, and a later one the other. A handler that no way leads through is guarded.
 
 mod calls;
+mod compare;
 mod exec;
 mod expr;
 mod facts;
 mod globals;
 mod guarded;
+mod objects;
 mod value;
 
-pub(crate) use self::expr::is_guessed;
+pub(crate) use self::compare::is_guessed;
 pub(crate) use self::value::env_name;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

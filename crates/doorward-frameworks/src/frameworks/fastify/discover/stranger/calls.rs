@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use super::super::super::VERIFIERS;
 use super::super::packages::package_of;
-use super::values::{Known, is_credential, is_refusal_name, of};
+use super::values::{Known, equal, is_auth_status, is_credential, is_refusal_name, of};
 use super::{At, Frame, MAX_CALLS, MAX_DEPTH, MAX_STEPS, Sent, Walk, merge};
-use crate::js::guards::{self, external_verdict, last_name};
-use crate::js::required;
-use crate::js::stranger::{env_name, is_guessed};
+use crate::js::guards::{external_verdict, last_name};
 use crate::js::ir::{AssignOp, Expr, ExprKind, Function, Item, Key, Prop, Span};
+use crate::js::stranger::env_name;
 use crate::js::value::{Closure, External, Object, Place, Slot, Value};
 use doorward::inventory::GuardState;
 
@@ -20,7 +19,19 @@ const CHECKS: &[&str] =
 
 /// Functions that look at a credential, or turn it into something else, and check nothing.
 const READERS: &[&str] = &[
-    "decodeJwt", "jwtDecode", "jwt_decode", "decode", "parse", "atob", "isJWT", "log", "info", "warn", "debug", "error", "trace",
+    "decodeJwt",
+    "jwtDecode",
+    "jwt_decode",
+    "decode",
+    "parse",
+    "atob",
+    "isJWT",
+    "log",
+    "info",
+    "warn",
+    "debug",
+    "error",
+    "trace",
 ];
 
 impl Walk<'_, '_> {
@@ -182,21 +193,6 @@ impl Walk<'_, '_> {
             },
             ExprKind::Super => Known::Unknown,
         }
-    }
-
-    /// Whether something that isn't sent is compared with a variable of the environment, which may not be there either.
-    fn may_be_unset(&mut self, expr: &Expr, value: &Known, other: &Known) -> bool {
-        let (Known::Absent, Known::Of(Value::External(external))) = (value, other) else { return false };
-        let Some(name) = env_name(external).map(str::to_owned) else { return false };
-        // What a call gives is what it makes of nothing.
-        let is_asked = required::is_asked(&self.frame.closure.function, &name);
-        if is_asked || matches!(expr.kind, ExprKind::Call(..) | ExprKind::Await(_)) || self.eval.is_required(&name) {
-            return false;
-        }
-        self.outcome.auth = true;
-        let place = self.place(expr.span);
-        guards::needs_variable(self.eval, place, &name);
-        true
     }
 
     /// What is made of several values.
@@ -594,36 +590,5 @@ fn promised(value: Known) -> Known {
         // Fastify's own reply may be waited for.
         Known::Promise(_) | Known::Reply => value,
         value => Known::Promise(Rc::new(value)),
-    }
-}
-
-fn is_auth_status(value: &Known) -> bool {
-    match value {
-        Known::Num(status) => (*status - 401.0).abs() < 0.5 || (*status - 403.0).abs() < 0.5,
-        Known::Text(text) => text.len() < 60 && is_refusal_name(text),
-        Known::Refusal => true,
-        _ => false,
-    }
-}
-
-/// Whether two values are equal, if that is known. A stranger's credentials equal nothing that is there.
-fn equal(left: &Known, right: &Known) -> Option<bool> {
-    let nothing = |it: &Known| matches!(it, Known::Absent | Known::Falsy);
-    match (left, right) {
-        // How it starts, and which scheme it names, is up to whoever makes it up.
-        (Known::Sent, Known::Text(text)) | (Known::Text(text), Known::Sent) => {
-            if is_guessed(text) { None } else { Some(false) }
-        }
-        (Known::Sent, Known::Sent) => None,
-        (Known::Sent, Known::Num(_)) | (Known::Num(_), Known::Sent) => None,
-        (Known::Sent, _) | (_, Known::Sent) => Some(false),
-        (Known::Num(one), Known::Num(two)) => Some((one - two).abs() < f64::EPSILON),
-        (Known::Text(one), Known::Text(two)) => Some(one == two),
-        (Known::Truthy, Known::Falsy) | (Known::Falsy, Known::Truthy) => Some(false),
-        (one, two) if nothing(one) && nothing(two) => Some(true),
-        (Known::Absent | Known::OfAbsent, _) | (_, Known::Absent | Known::OfAbsent) => Some(false),
-        (Known::Falsy, Known::Text(_) | Known::Num(_) | Known::Holder | Known::Request | Known::Reply)
-        | (Known::Text(_) | Known::Num(_) | Known::Holder | Known::Request | Known::Reply, Known::Falsy) => Some(false),
-        _ => None,
     }
 }

@@ -4,9 +4,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::js::eval::Host;
-use crate::js::guards::says_unauthorized;
-use crate::js::ir::Function;
-use crate::js::stranger::{Caller, env_name};
+use crate::js::guards::{self, says_unauthorized};
+use crate::js::ir::{Expr, ExprKind, Function};
+use crate::js::required;
+use crate::js::stranger::{Caller, env_name, is_guessed};
 use crate::js::value::{Object, Value};
 
 use super::Walk;
@@ -164,6 +165,21 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Whether something that isn't sent is compared with a variable of the environment, which may not be there either.
+    pub(super) fn may_be_unset(&mut self, expr: &Expr, value: &Known, other: &Known) -> bool {
+        let (Known::Absent, Known::Of(Value::External(external))) = (value, other) else { return false };
+        let Some(name) = env_name(external).map(str::to_owned) else { return false };
+        // What a call gives is what it makes of nothing.
+        let is_asked = required::is_asked(&self.frame.closure.function, &name);
+        if is_asked || matches!(expr.kind, ExprKind::Call(..) | ExprKind::Await(_)) || self.eval.is_required(&name) {
+            return false;
+        }
+        self.outcome.auth = true;
+        let place = self.place(expr.span);
+        guards::needs_variable(self.eval, place, &name);
+        true
+    }
+
     /// What tells who the caller is.
     pub(super) fn proof(&self) -> Known {
         if self.caller == Caller::Forger { Known::Sent } else { Known::Absent }
@@ -203,5 +219,40 @@ pub(super) fn of(value: Value) -> Known {
         Value::Str(text) if !text.assumed => Known::Text(text.text),
         Value::Unknown | Value::Str(_) => Known::Unknown,
         other => Known::Of(other),
+    }
+}
+
+pub(super) fn is_auth_status(value: &Known) -> bool {
+    match value {
+        Known::Num(status) => (*status - 401.0).abs() < 0.5 || (*status - 403.0).abs() < 0.5,
+        Known::Text(text) => text.len() < 60 && is_refusal_name(text),
+        Known::Refusal => true,
+        _ => false,
+    }
+}
+
+/// Whether two values are equal, if that is known. A stranger's credentials equal nothing that is there.
+pub(super) fn equal(left: &Known, right: &Known) -> Option<bool> {
+    let nothing = |it: &Known| matches!(it, Known::Absent | Known::Falsy);
+    match (left, right) {
+        // How it starts, and which scheme it names, is up to whoever makes it up.
+        (Known::Sent, Known::Text(text)) | (Known::Text(text), Known::Sent) => {
+            if is_guessed(text) {
+                None
+            } else {
+                Some(false)
+            }
+        }
+        (Known::Sent, Known::Sent) => None,
+        (Known::Sent, Known::Num(_)) | (Known::Num(_), Known::Sent) => None,
+        (Known::Sent, _) | (_, Known::Sent) => Some(false),
+        (Known::Num(one), Known::Num(two)) => Some((one - two).abs() < f64::EPSILON),
+        (Known::Text(one), Known::Text(two)) => Some(one == two),
+        (Known::Truthy, Known::Falsy) | (Known::Falsy, Known::Truthy) => Some(false),
+        (one, two) if nothing(one) && nothing(two) => Some(true),
+        (Known::Absent | Known::OfAbsent, _) | (_, Known::Absent | Known::OfAbsent) => Some(false),
+        (Known::Falsy, Known::Text(_) | Known::Num(_) | Known::Holder | Known::Request | Known::Reply)
+        | (Known::Text(_) | Known::Num(_) | Known::Holder | Known::Request | Known::Reply, Known::Falsy) => Some(false),
+        _ => None,
     }
 }
