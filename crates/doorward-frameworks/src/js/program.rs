@@ -33,7 +33,8 @@ pub(crate) struct Program {
 struct Tree {
     root: PathBuf,
     files: Vec<File>,
-    by_path: HashMap<PathBuf, usize>,
+    /// The numbers of `files`, by their path in the tree.
+    by_file: HashMap<Arc<str>, usize>,
     /// Files that were not among the sources. Their numbers go on where those of `files` end.
     late: RwLock<Late>,
     /// Whether a module may have to do with a server, for each of `files`.
@@ -93,15 +94,14 @@ pub(crate) enum Target {
 impl Program {
     /// Parses `sources`, in parallel.
     pub(crate) fn parse(root: &Path, sources: Vec<(PathBuf, Arc<str>)>, workspace: HashMap<String, PathBuf>) -> Self {
-        let parsed: Vec<(PathBuf, File)> = sources
+        let files: Vec<File> = sources
             .into_par_iter()
             .map(|(path, text)| {
                 let (outline, module) = lower::outline(&walk::relative(root, &path), text);
-                (path, File { outline, module: Mutex::new(module.map(Arc::new)) })
+                File { outline, module: Mutex::new(module.map(Arc::new)) }
             })
             .collect();
-        let by_path = parsed.iter().enumerate().map(|(at, (path, _))| (path.clone(), at)).collect();
-        let files: Vec<File> = parsed.into_iter().map(|(_, file)| file).collect();
+        let by_file = files.iter().enumerate().map(|(at, it)| (Arc::clone(&it.outline.file), at)).collect();
         let folders: Vec<(String, String)> =
             workspace.iter().map(|(name, folder)| (name.clone(), walk::relative(root, folder))).collect();
         let outlines: Vec<&Outline> = files.iter().map(|it| &it.outline).collect();
@@ -109,7 +109,7 @@ impl Program {
         Self::of(Arc::new(Tree {
             root: root.to_path_buf(),
             files,
-            by_path,
+            by_file,
             late: RwLock::default(),
             matters,
             resolver: ResolverGeneric::new(options()),
@@ -235,6 +235,9 @@ impl Tree {
 
     /// Where `source`, named in `file`, leads.
     fn resolve(&self, file: &str, source: &str) -> Target {
+        if let Some(at) = self.beside(file, source) {
+            return Target::Module(at);
+        }
         let file = self.root.join(file);
         let folder = file.parent().unwrap_or(&self.root);
         let known = |all: &HashMap<PathBuf, HashMap<String, Target>>| all.get(folder)?.get(source).cloned();
@@ -245,6 +248,18 @@ impl Tree {
         let mut resolved = self.resolved.write().unwrap_or_else(PoisonError::into_inner);
         resolved.entry(folder.to_path_buf()).or_default().insert(source.to_owned(), target.clone());
         target
+    }
+
+    /// The TypeScript file of the tree that a name beginning with a dot leads to. It is what is looked for first, so
+    /// that the file system, which takes its time, need not be asked.
+    fn beside(&self, file: &str, source: &str) -> Option<usize> {
+        if !source.starts_with('.') {
+            return None;
+        }
+        let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let path = reach::joined(folder, source)?;
+        let stem = path.strip_suffix(".js").unwrap_or(&path);
+        self.by_file.get(format!("{stem}.ts").as_str()).copied()
     }
 
     fn resolve_anew(&self, file: &Path, source: &str) -> Target {
@@ -303,7 +318,7 @@ impl Tree {
     }
 
     fn load(&self, path: &Path) -> Option<usize> {
-        if let Some(at) = self.by_path.get(path) {
+        if let Some(at) = self.by_file.get(walk::relative(&self.root, path).as_str()) {
             return Some(*at);
         }
         if let Some(at) = self.late.read().unwrap_or_else(PoisonError::into_inner).by_path.get(path) {

@@ -194,7 +194,7 @@ fn last(path: &str) -> &str {
 }
 
 /// `source` as seen from `folder`; `None` if it leads out of the tree.
-fn joined(folder: &str, source: &str) -> Option<String> {
+pub(super) fn joined(folder: &str, source: &str) -> Option<String> {
     let mut parts: Vec<&str> = folder.split('/').filter(|it| !it.is_empty()).collect();
     for part in source.split('/') {
         match part {
