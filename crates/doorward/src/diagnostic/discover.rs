@@ -386,6 +386,11 @@ codes! {
     "A router of the REST framework overrides how it makes URLs. Its viewsets are listed under the URLs that the framework \
      would make, which may be others. Compare them with what the program serves."
 
+    "DW2248" Error "a guard of a class of views never runs"
+    "Python asks the parents of a class in order. Django's `View` answers and asks nobody behind it, so \
+     `class Orders(View, LoginRequiredMixin)` lets strangers in, and so does a `dispatch` of its own that does not call \
+     `super().dispatch()`. Name the mixin first, and hand the request on."
+
     "DW2260" Warning "the path of a handler is not where it is looked for"
     "A handler is registered by its own attribute or by the type of its parameter, and no path can be read there. Its \
      routes are missing from the inventory. Write the path in the attribute, as a literal."

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use super::tables;
+use super::verdict::To;
 use crate::py::eval::{Host, Site};
 use crate::py::guards::Body;
 use crate::py::value::{Args, Class, Dict, External, Function, ListKind, Place, Value};
@@ -101,6 +102,10 @@ pub(super) struct Django<'p> {
     pub(super) attached: HashMap<String, Value<'p>>,
     /// Functions that stand behind the guard in question.
     pub(super) behind: Vec<*const u8>,
+    /// While it is asked where a request is handed on to: what raises, and what was called of it.
+    pub(super) barrier: Vec<*const u8>,
+    pub(super) barred: &'static [&'static str],
+    pub(super) handed: Vec<To>,
     /// Classes of the admin that make URLs of their own.
     pub(super) admin_urls: Vec<Rc<Class<'p>>>,
     /// A class of the tree decides whom the admin lets in.
@@ -127,6 +132,9 @@ impl<'p> Django<'p> {
             looked: false,
             attached: HashMap::new(),
             behind: Vec::new(),
+            barrier: Vec::new(),
+            barred: &[],
+            handed: Vec::new(),
             admin_urls: Vec::new(),
             own_admin: false,
             scans: HashMap::new(),
@@ -290,7 +298,9 @@ impl<'p> Host<'p> for Django<'p> {
         if tables::passes_on(callee.package(), last) {
             return Some(Self::part(Seen::Passed));
         }
-        if last == "handle_no_permission" || (last == "process_view" && name.contains("LoginRequiredMiddleware")) {
+        if matches!(last, "handle_no_permission" | "handle_exception")
+            || (last == "process_view" && name.contains("LoginRequiredMiddleware"))
+        {
             return Some(Self::part(Seen::Refused));
         }
         if last == "has_permission" && callee.package() == Some("rest_framework") {
@@ -469,10 +479,23 @@ impl<'p> Host<'p> for Django<'p> {
     }
 
     fn raises(&mut self, callee: &External<'p>, _: &Args<'p>) -> bool {
+        if let (External::Member(of, _), true) = (callee, self.barred.contains(&callee.last())) {
+            let explicit = of.called().is_none();
+            self.handed.push(if explicit { To::Package(of.name()) } else { To::Next });
+            return true;
+        }
         let checks = ["decode", "verify", "unsign", "authenticate"].iter().any(|it| callee.last().contains(it));
         // Checks of tokens raise for those that mean nothing; `encode().decode()` is about bytes.
         (callee.last() == "permission_denied" && callee.package() == Some("rest_framework"))
             || (self.forged && checks && callee.package().is_some_and(|it| it != "base64"))
+    }
+
+    fn stops(&mut self, function: &Function<'p>) -> bool {
+        let stops = self.barrier.contains(&function.key());
+        if stops {
+            self.handed.push(To::Function(function.key()));
+        }
+        stops
     }
 
     fn answers(&mut self, function: &Function<'p>) -> Option<Value<'p>> {

@@ -27,7 +27,9 @@ pub(super) struct Answers {
     redirects: bool,
     /// Another answer.
     other: bool,
-    unknown: bool,
+    /// One that is no mistake of the caller's, so that whoever asks got what they wanted.
+    pub(super) own: bool,
+    pub(super) unknown: bool,
 }
 
 impl Answers {
@@ -123,6 +125,96 @@ pub(super) fn of_wrapper<'p>(
         GuardState::Open if answers.unknown && calls_auth(eval, function) => GuardState::Unsure,
         other => other,
     }
+}
+
+/// Where a request may be handed on to.
+pub(super) struct Barrier {
+    /// Functions of the tree.
+    pub(super) functions: Vec<*const u8>,
+    /// Methods of classes of packages.
+    pub(super) names: &'static [&'static str],
+}
+
+/// Where one was handed on to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum To {
+    /// `super()`, which is whatever comes next.
+    Next,
+    /// The method of this class of a package: `View.dispatch(self, request)`.
+    Package(String),
+    Function(*const u8),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handed {
+    /// On every way through a function.
+    Surely,
+    Maybe,
+    Never,
+}
+
+/// What one `dispatch` of several answers by itself. `others`: those it may hand a request on to.
+pub(super) fn of_link<'p>(
+    eval: &mut DjangoEval<'p>,
+    function: &Rc<Function<'p>>,
+    this: &Value<'p>,
+    others: &[*const u8],
+) -> (GuardState, Answers) {
+    let outer = std::mem::replace(&mut eval.host.behind, others.to_vec());
+    let outcome = eval.what_if(&Value::Function(Rc::clone(function)), &request_for(this));
+    eval.host.behind = outer;
+    let answers = answers(eval, &outcome);
+    let state = match answers.state("dispatch") {
+        GuardState::Open if answers.unknown && calls_auth(eval, function) => GuardState::Unsure,
+        other => other,
+    };
+    (state, answers)
+}
+
+/// Whether, and to what, a function hands a request on. What it is handed to raises in this question, so that whoever
+/// gets around it, or swallows what it raises, is seen.
+pub(super) fn hands_on<'p>(
+    eval: &mut DjangoEval<'p>,
+    method: Option<&str>,
+    path: Option<&str>,
+    function: &Rc<Function<'p>>,
+    this: &Value<'p>,
+    barrier: &Barrier,
+) -> (Handed, Vec<To>) {
+    let args = request_for(this);
+    eval.host.handed.clear();
+    let mut complete = true;
+    let state = for_strangers(eval, method, path, |eval| {
+        let known = (std::mem::replace(&mut eval.host.barrier, barrier.functions.clone()), eval.host.barred);
+        eval.host.barred = barrier.names;
+        let outcome = eval.what_if(&Value::Function(Rc::clone(function)), &args);
+        (eval.host.barrier, eval.host.barred) = known;
+        complete &= outcome.complete;
+        if outcome.refuses { GuardState::Guarded } else { GuardState::Open }
+    });
+    let to = std::mem::take(&mut eval.host.handed);
+    let handed = match (state, to.is_empty()) {
+        (GuardState::Guarded, false) => Handed::Surely,
+        (_, true) if complete => Handed::Never,
+        _ => Handed::Maybe,
+    };
+    (handed, to)
+}
+
+/// Whether a function answers strangers in no other way than with a refusal, or with an error.
+pub(super) fn keeps_out<'p>(eval: &mut DjangoEval<'p>, callee: &Value<'p>) -> bool {
+    let args = Args { open: true, ..Args::default() };
+    let outcome = eval.what_if(callee, &args);
+    let raises = outcome.refuses && !outcome.raised.is_empty();
+    let answers = answers(eval, &outcome);
+    outcome.complete && (raises || answers.refuses && !(answers.passes || answers.own || answers.unknown))
+}
+
+/// The arguments of a method that is given a stranger's request, and nobody knows what else.
+fn request_for<'p>(this: &Value<'p>) -> Args<'p> {
+    let mut args = Args::of(vec![this.clone(), Django::part(Seen::Request)], Place::default());
+    args.open = true;
+    args
 }
 
 trait NotCertain {
@@ -237,12 +329,23 @@ fn of_response(external: &External<'_>, all: &mut Answers) {
             match status {
                 Some(status) if is_refusal(status) => (all.refuses, all.by_status) = (true, true),
                 Some(Value::Unknown | Value::OneOf(_)) => all.unknown = true,
-                _ => all.other = true,
+                status => {
+                    all.other = true;
+                    all.own |= status.is_none_or(|it| !is_mistaken(it));
+                }
             }
         }
         name if name.starts_with("HttpResponse") => all.other = true,
-        // A call of anything else, with what was given on inside it, is a wrapper around the handler.
         _ => all.unknown = true,
+    }
+}
+
+/// Whether a status says that nothing was done.
+fn is_mistaken(status: &Value) -> bool {
+    match status {
+        Value::Int(it) => *it >= 400,
+        Value::External(it) => it.last().starts_with("HTTP_4") || it.last().starts_with("HTTP_5"),
+        _ => false,
     }
 }
 

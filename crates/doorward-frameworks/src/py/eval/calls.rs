@@ -5,7 +5,7 @@ use std::rc::Rc;
 use ruff_python_ast::{Arguments, Expr, ExprCall};
 
 use super::{Eval, Flow, Frame, Host, MAX_CALL_DEPTH, MAX_DEPTH, MAX_RECURSION, Site};
-use crate::py::value::{Arg, Args, Def, Dict, External, Function, ListKind, Scope, ScopeKind, Value};
+use crate::py::value::{Arg, Args, Def, Dict, External, Function, ListKind, Place, Scope, ScopeKind, Value};
 
 impl<'p, H: Host<'p>> Eval<'p, H> {
     pub(super) fn call_expr(&mut self, call: &'p ExprCall, scope: &Rc<Scope<'p>>) -> Value<'p> {
@@ -109,6 +109,10 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
         let given = self.args(arguments, scope);
         if let (Some(Value::Class(class)), Some(object)) = (given.get(0, ""), given.get(1, "")) {
             return Value::Super(Rc::new((Rc::clone(class), object.clone())));
+        }
+        // What comes after a class of a package is not known.
+        if !given.positional.is_empty() {
+            return Value::Unknown;
         }
         let frame = self.frames.last();
         let class = frame.and_then(|it| it.function.as_ref()).and_then(|it| it.class.borrow().clone());
@@ -264,6 +268,11 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             && let Some(value) = self.host.answers(function)
         {
             return value;
+        }
+        if self.asking && self.host.stops(function) {
+            self.raised.push(super::Raised { value: Value::Unknown, place: Place::default() });
+            self.raising = true;
+            return Value::Unknown;
         }
         let key = function.key();
         self.steps += 1;

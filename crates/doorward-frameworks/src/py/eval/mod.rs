@@ -146,6 +146,12 @@ pub(crate) trait Host<'p> {
         None
     }
 
+    /// The same: whether the function raises, whatever its code does.
+    fn stops(&mut self, function: &Function<'p>) -> bool {
+        let _ = function;
+        false
+    }
+
     /// An object the host made got a name.
     fn named(&mut self, object: usize, name: &str) {
         let _ = (object, name);

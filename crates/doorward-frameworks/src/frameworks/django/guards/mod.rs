@@ -22,6 +22,8 @@ use crate::walk::printable;
 #[derive(Debug, Clone, Default)]
 pub(in crate::frameworks::django) struct Guards {
     all: Vec<One>,
+    /// A request may get around whatever is added now.
+    doubtful: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -43,6 +45,7 @@ impl Guards {
         place: Place,
     ) {
         let at = location(program, place);
+        let state = if self.doubtful && state == GuardState::Guarded { GuardState::Unsure } else { state };
         self.all.push(One { name: printable(name), origin: printable(origin), state, file: at.file, line: at.line });
     }
 
