@@ -82,6 +82,16 @@ pub(crate) struct List<'p> {
     pub(crate) depth: usize,
 }
 
+impl<'p> List<'p> {
+    /// Any of the items may be gone, and there may be others.
+    pub(crate) fn doubt(&self) {
+        for item in self.items.borrow_mut().iter_mut() {
+            *item = std::mem::replace(item, Value::Unknown).or(Value::None);
+        }
+        self.open.set(true);
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Dict<'p> {
     pub(crate) items: RefCell<Vec<(Value<'p>, Value<'p>)>>,

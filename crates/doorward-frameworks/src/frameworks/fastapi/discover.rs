@@ -42,6 +42,8 @@ pub(super) struct Context<'p> {
     pub(super) tags: Vec<String>,
     /// Where the way leads through undecided conditions.
     pub(super) branches: Vec<Branch>,
+    /// The program changed a route after it was registered.
+    pub(super) changed: bool,
 }
 
 /// Reads the applications of one package.
@@ -127,6 +129,7 @@ impl<'p> Reader<'p> {
                 steps: Vec::new(),
                 tags: Vec::new(),
                 branches: Vec::new(),
+                changed: false,
             };
             self.object(root, &context, 0);
         }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{APPS, HARMLESS_TAKERS, ROUTERS, SERVING, VERBS};
 use crate::py::eval::{Host, Site};
-use crate::py::value::{Arg, Args, External, Value};
+use crate::py::value::{Arg, Args, External, ListKind, Value};
 
 use super::probe::{Probe, Seen};
 
@@ -18,6 +18,8 @@ pub(crate) struct Made<'p> {
     pub(crate) owner: usize,
     /// What the program calls it first.
     pub(crate) name: Option<String>,
+    /// What comes before everything registered from now on: the program may change both.
+    pub(crate) own: Own<'p>,
     pub(crate) entries: Vec<Entry<'p>>,
     /// Foreign code that was given it.
     pub(crate) escapes: Vec<Site>,
@@ -69,11 +71,48 @@ pub(crate) enum RouteKind {
     PlainWebSocket,
 }
 
+/// The prefix and the dependencies of a router.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Own<'p> {
+    pub(crate) prefix: Option<Arg<'p>>,
+    pub(crate) dependencies: Option<Arg<'p>>,
+}
+
+impl<'p> Own<'p> {
+    pub(crate) fn of(args: &Args<'p>) -> Self {
+        Self { prefix: args.keyword("prefix").cloned(), dependencies: args.keyword("dependencies").cloned() }
+    }
+
+    /// As they are now, whatever is done to the list later.
+    fn now(&self) -> Self {
+        let dependencies = self.dependencies.as_ref().map(|it| Arg { value: copied(&it.value), place: it.place });
+        Self { prefix: self.prefix.clone(), dependencies }
+    }
+}
+
+fn copied<'p>(value: &Value<'p>) -> Value<'p> {
+    match value {
+        Value::List(list) => Value::list(list.kind, list.items.borrow().clone(), list.open.get(), list.depth),
+        Value::OneOf(values) => Value::OneOf(Rc::new(values.iter().map(copied).collect())),
+        other => other.clone(),
+    }
+}
+
 /// One registration.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry<'p> {
     pub(crate) what: What<'p>,
     pub(crate) site: Site,
+    /// What the router had when it was registered.
+    pub(crate) own: Own<'p>,
+    /// The program changed the route afterwards, so that its dependencies may not run.
+    pub(crate) changed: bool,
+}
+
+impl<'p> Entry<'p> {
+    pub(crate) fn new(what: What<'p>, site: Site) -> Self {
+        Self { what, site, own: Own::default(), changed: false }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -149,6 +188,19 @@ static NOTICED: &[&str] = &[
     "ClerkHTTPBearer",
 ];
 
+/// Functions that register routes: the kind of route, and what the handler is called if it is given. Without that,
+/// they give a decorator for it.
+static REGISTERING: &[(&str, RouteKind, Option<&str>)] = &[
+    ("api_route", RouteKind::Api, None),
+    ("route", RouteKind::Plain, None),
+    ("websocket", RouteKind::WebSocket, None),
+    ("websocket_route", RouteKind::PlainWebSocket, None),
+    ("add_api_route", RouteKind::Api, Some("endpoint")),
+    ("add_route", RouteKind::Plain, Some("route")),
+    ("add_api_websocket_route", RouteKind::WebSocket, Some("endpoint")),
+    ("add_websocket_route", RouteKind::PlainWebSocket, Some("route")),
+];
+
 impl<'p> FastApi<'p> {
     pub(crate) fn make(&mut self, kind: Kind<'p>, args: Rc<Args<'p>>, site: &Site) -> Value<'p> {
         // Programs make thousands of objects, not millions.
@@ -157,7 +209,8 @@ impl<'p> FastApi<'p> {
         }
         let site = site.clone();
         let owner = self.loader;
-        self.made.push(Made { kind, args, site, owner, name: None, entries: Vec::new(), escapes: Vec::new() });
+        let own = Own::of(&args).now();
+        self.made.push(Made { kind, args, site, owner, name: None, own, entries: Vec::new(), escapes: Vec::new() });
         Value::Host(self.made.len() - 1)
     }
 
@@ -169,8 +222,25 @@ impl<'p> FastApi<'p> {
             return;
         }
         if let Some(made) = self.made.get_mut(object) {
-            made.entries.push(Entry { what, site: site.clone() });
+            made.entries.push(Entry { own: made.own.now(), ..Entry::new(what, site.clone()) });
         }
+    }
+
+    /// The list of dependencies of a router, which the program may change.
+    fn own_dependencies(&mut self, object: usize, site: &Site) -> Value<'p> {
+        let Some(made) = self.made.get_mut(object) else { return Value::Unknown };
+        let own = made.own.dependencies.get_or_insert_with(|| Arg { value: Value::None, place: site.place() });
+        if matches!(own.value, Value::None) {
+            own.value = Value::list(ListKind::List, Vec::new(), false, made.site.branch.len());
+        }
+        own.value.clone()
+    }
+
+    /// A route of `app.routes` is not what it was when it was registered.
+    fn changed(&mut self, route: &External<'p>) {
+        let Some((_, _, place)) = route.called() else { return };
+        let entries = self.made.iter_mut().flat_map(|it| &mut it.entries);
+        entries.filter(|it| it.site.place() == place).for_each(|it| it.changed = true);
     }
 
     /// `app.dependency_overrides = {…}`.
@@ -184,8 +254,80 @@ impl<'p> FastApi<'p> {
         self.make(Kind::Decorator(object, pending), Rc::default(), site)
     }
 
+    /// A change of `app.routes`.
+    fn list_method(&mut self, owner: usize, name: &str, args: &Args<'p>, site: &Site) {
+        match (name, args.positional.first()) {
+            ("append", Some(item)) => self.add(owner, What::Item { item: item.clone() }, site),
+            ("insert", _) => {
+                if let Some(item) = args.positional.get(1) {
+                    self.add(owner, What::Item { item: item.clone() }, site);
+                }
+            }
+            ("extend", Some(arg)) => match &arg.value {
+                Value::List(list) => {
+                    for value in list.items.borrow().iter() {
+                        let item = Arg { value: value.clone(), place: arg.place };
+                        self.add(owner, What::Item { item }, site);
+                    }
+                }
+                // The routes of another router.
+                Value::Host(other) => {
+                    if let Some(Kind::List(of)) = self.made.get(*other).map(|it| it.kind.clone()) {
+                        let router = Some(Arg { value: Value::Host(of), place: arg.place });
+                        self.add(owner, What::Include { router, args: Rc::default() }, site);
+                    }
+                }
+                _ => self.add(owner, What::Item { item: Arg { value: Value::Unknown, place: arg.place } }, site),
+            },
+            _ => {}
+        }
+    }
+
+    /// A method of an application or of a router.
+    fn register(&mut self, object: usize, name: &str, args: &Args<'p>, site: &Site) -> Value<'p> {
+        let mut own = args.clone();
+        // What is done to the list later does not reach what is registered now.
+        for (_, arg) in own.keywords.iter_mut().filter(|(name, _)| &**name == "dependencies") {
+            arg.value = copied(&arg.value);
+        }
+        let shared = Rc::new(own);
+        if let Some((_, kind, handler)) = REGISTERING.iter().find(|it| it.0 == name) {
+            let is_websocket = matches!(kind, RouteKind::WebSocket | RouteKind::PlainWebSocket);
+            let methods = if is_websocket { websocket() } else { methods_of(args) };
+            let Some(handler) = handler else {
+                return self.decorator(object, Pending::Route(methods, *kind, shared, site.clone()), site);
+            };
+            let (path, handler) = (args.arg(0, "path").cloned(), args.arg(1, handler).cloned());
+            self.add(object, What::Route { path, methods, handler, kind: *kind, args: shared }, site);
+            return Value::None;
+        }
+        let what = match name {
+            // `getattr(app, method)(path)` has no name.
+            verb if verb.is_empty() || VERBS.contains(&verb) => {
+                let known = Methods::Known(vec![verb.to_ascii_uppercase()]);
+                let methods = if verb.is_empty() { Methods::Unknown } else { known };
+                return self.decorator(object, Pending::Route(methods, RouteKind::Api, shared, site.clone()), site);
+            }
+            "middleware" => return self.decorator(object, Pending::Middleware, site),
+            "on_event" => return self.decorator(object, Pending::Startup, site),
+            "add_event_handler" => {
+                self.startup.extend(args.get(1, "func").map(|it| (object, it.clone())));
+                return Value::None;
+            }
+            "include_router" => What::Include { router: args.arg(0, "router").cloned(), args: shared },
+            "mount" => {
+                What::Mount { path: args.arg(0, "path").cloned(), app: args.arg(1, "app").cloned(), args: shared }
+            }
+            "host" => What::Mount { path: None, app: args.arg(1, "app").cloned(), args: shared },
+            "add_middleware" => What::Middleware { class: args.arg(0, "middleware_class").cloned(), args: shared },
+            _ => return self.make(Kind::Passing, shared, site),
+        };
+        self.add(object, what, site);
+        Value::None
+    }
+
     /// What the lists given to a constructor hold.
-    fn read_constructor(&mut self, object: usize, args: &Args<'p>, site: &Site) {
+    fn read_constructor(&mut self, object: usize, routes_at: Option<usize>, args: &Args<'p>, site: &Site) {
         if let Some(lifespan) = args.named("lifespan") {
             self.startup.push((object, lifespan.clone()));
         }
@@ -193,7 +335,11 @@ impl<'p> FastApi<'p> {
             self.startup.extend(list.items.borrow().iter().map(|it| (object, it.clone())));
         }
         for (name, is_middleware) in [("routes", false), ("middleware", true)] {
-            let Some(arg) = args.keyword(name) else { continue };
+            let given = match (name, routes_at) {
+                ("routes", Some(at)) => args.arg(at, name),
+                _ => args.keyword(name),
+            };
+            let Some(arg) = given else { continue };
             let Value::List(list) = &arg.value else {
                 if !matches!(arg.value, Value::None) {
                     let item = Arg { value: Value::Unknown, place: arg.place };
@@ -242,7 +388,13 @@ impl<'p> Host<'p> for FastApi<'p> {
         };
         let made = self.make(kind, Rc::new(args.clone()), site);
         if let Value::Host(object) = made {
-            self.read_constructor(object, args, site);
+            // Starlette takes its list of routes by position, too.
+            let routes_at = match (callee.package(), callee.last()) {
+                (Some("starlette"), "Router") => Some(0),
+                (_, "Starlette") => Some(1),
+                _ => None,
+            };
+            self.read_constructor(object, routes_at, args, site);
         }
         Some(made)
     }
@@ -260,106 +412,10 @@ impl<'p> Host<'p> for FastApi<'p> {
             return Value::None;
         }
         if let Some(Kind::List(owner)) = kind {
-            match (name, args.positional.first()) {
-                ("append", Some(item)) => self.add(owner, What::Item { item: item.clone() }, site),
-                ("insert", _) => {
-                    if let Some(item) = args.positional.get(1) {
-                        self.add(owner, What::Item { item: item.clone() }, site);
-                    }
-                }
-                ("extend", Some(arg)) => match &arg.value {
-                    Value::List(list) => {
-                        for value in list.items.borrow().iter() {
-                            let item = Arg { value: value.clone(), place: arg.place };
-                            self.add(owner, What::Item { item }, site);
-                        }
-                    }
-                    // The routes of another router.
-                    Value::Host(other) => {
-                        if let Some(Kind::List(of)) = self.made.get(*other).map(|it| it.kind.clone()) {
-                            let router = Some(Arg { value: Value::Host(of), place: arg.place });
-                            self.add(owner, What::Include { router, args: Rc::default() }, site);
-                        }
-                    }
-                    _ => self.add(owner, What::Item { item: Arg { value: Value::Unknown, place: arg.place } }, site),
-                },
-                _ => {}
-            }
+            self.list_method(owner, name, args, site);
             return Value::None;
         }
-        let shared = Rc::new(args.clone());
-        let listed = |default: &str| match args.named("methods") {
-            None | Some(Value::None) => Methods::Known(vec![default.to_owned()]),
-            Some(Value::List(list)) if !list.open.get() => {
-                let items = list.items.borrow();
-                let all: Option<Vec<String>> = items.iter().map(|it| Some(it.as_str()?.to_ascii_uppercase())).collect();
-                all.map_or(Methods::Unknown, Methods::Known)
-            }
-            Some(_) => Methods::Unknown,
-        };
-        let route = |methods, kind| Pending::Route(methods, kind, Rc::clone(&shared), site.clone());
-        let added = |methods, kind, handler: &str| What::Route {
-            path: args.arg(0, "path").cloned(),
-            methods,
-            handler: args.arg(1, handler).cloned(),
-            kind,
-            args: Rc::clone(&shared),
-        };
-        match name {
-            it if VERBS.contains(&it) => {
-                let methods = Methods::Known(vec![it.to_ascii_uppercase()]);
-                self.decorator(object, route(methods, RouteKind::Api), site)
-            }
-            // `getattr(app, method)(path)`.
-            "" => self.decorator(object, route(Methods::Unknown, RouteKind::Api), site),
-            "api_route" => self.decorator(object, route(listed("GET"), RouteKind::Api), site),
-            "route" => self.decorator(object, route(listed("GET"), RouteKind::Plain), site),
-            "websocket" => self.decorator(object, route(websocket(), RouteKind::WebSocket), site),
-            "websocket_route" => self.decorator(object, route(websocket(), RouteKind::PlainWebSocket), site),
-            "middleware" => self.decorator(object, Pending::Middleware, site),
-            "on_event" => self.decorator(object, Pending::Startup, site),
-            "add_event_handler" => {
-                self.startup.extend(args.get(1, "func").map(|it| (object, it.clone())));
-                Value::None
-            }
-            "add_api_route" => {
-                self.add(object, added(listed("GET"), RouteKind::Api, "endpoint"), site);
-                Value::None
-            }
-            "add_route" => {
-                self.add(object, added(listed("GET"), RouteKind::Plain, "route"), site);
-                Value::None
-            }
-            "add_api_websocket_route" => {
-                self.add(object, added(websocket(), RouteKind::WebSocket, "endpoint"), site);
-                Value::None
-            }
-            "add_websocket_route" => {
-                self.add(object, added(websocket(), RouteKind::PlainWebSocket, "route"), site);
-                Value::None
-            }
-            "include_router" => {
-                let router = args.arg(0, "router").cloned();
-                self.add(object, What::Include { router, args: shared }, site);
-                Value::None
-            }
-            "mount" => {
-                let (path, app) = (args.arg(0, "path").cloned(), args.arg(1, "app").cloned());
-                self.add(object, What::Mount { path, app, args: shared }, site);
-                Value::None
-            }
-            "host" => {
-                let app = args.arg(1, "app").cloned();
-                self.add(object, What::Mount { path: None, app, args: shared }, site);
-                Value::None
-            }
-            "add_middleware" => {
-                let class = args.arg(0, "middleware_class").cloned();
-                self.add(object, What::Middleware { class, args: shared }, site);
-                Value::None
-            }
-            _ => self.make(Kind::Passing, shared, site),
-        }
+        self.register(object, name, args, site)
     }
 
     fn invoke(&mut self, object: usize, args: &Args<'p>, site: &Site) -> Value<'p> {
@@ -397,8 +453,9 @@ impl<'p> Host<'p> for FastApi<'p> {
             (Kind::App(_) | Kind::Router, "router") => Some(Value::Host(object)),
             (Kind::App(_) | Kind::Router, "routes") => Some(self.make(Kind::List(object), Rc::default(), &site)),
             (Kind::App(_) | Kind::Router, "prefix") => {
-                Some(made.args.named("prefix").cloned().unwrap_or_else(|| Value::text("")))
+                Some(made.own.prefix.as_ref().map_or_else(|| Value::text(""), |it| it.value.clone()))
             }
+            (Kind::App(_) | Kind::Router, "dependencies") => Some(self.own_dependencies(object, &site)),
             (Kind::App(_), "dependency_overrides") => Some(self.make(Kind::Overrides, Rc::default(), &site)),
             (Kind::App(_) | Kind::Router, "state" | "dependency_overrides" | "openapi_schema") => Some(Value::Unknown),
             (Kind::App(_) | Kind::Router, "title" | "version" | "description") => {
@@ -411,7 +468,13 @@ impl<'p> Host<'p> for FastApi<'p> {
     fn member(&mut self, of: &External<'p>, name: &str) -> Option<Value<'p>> {
         match self.probe {
             Some(probe) => super::probe::member(probe, of, name),
-            None => Self::of_route(of, name),
+            None => {
+                // Whoever looks at it changes it.
+                if name == "dependant" {
+                    self.changed(of);
+                }
+                Self::of_route(of, name)
+            }
         }
     }
 
@@ -433,9 +496,26 @@ impl<'p> Host<'p> for FastApi<'p> {
         }
     }
 
-    fn assign(&mut self, _: usize, name: &str, value: &Value<'p>, _: &Site) {
-        if self.probe.is_none() && name == "dependency_overrides" {
-            self.overriding(value);
+    fn assign(&mut self, object: usize, name: &str, value: &Value<'p>, site: &Site) {
+        if self.probe.is_some() || self.late.is_some() {
+            return;
+        }
+        let Some(made) = self.made.get_mut(object) else { return };
+        let own = match name {
+            "dependency_overrides" => return self.overriding(value),
+            "dependencies" => &mut made.own.dependencies,
+            "prefix" => &mut made.own.prefix,
+            _ => return,
+        };
+        let before = own.take().map_or(Value::None, |it| it.value);
+        let certain = site.branch.len() <= made.site.branch.len();
+        let value = if certain { value.clone() } else { before.or(value.clone()) };
+        *own = Some(Arg { value, place: site.place() });
+    }
+
+    fn assign_member(&mut self, of: &External<'p>, name: &str) {
+        if matches!(name, "dependencies" | "dependant" | "app" | "endpoint") {
+            self.changed(of);
         }
     }
 
@@ -486,4 +566,17 @@ impl<'p> Host<'p> for FastApi<'p> {
 
 fn websocket() -> Methods {
     Methods::Known(vec!["WEBSOCKET".to_owned()])
+}
+
+/// The methods that a route is given; GET without any.
+pub(crate) fn methods_of(args: &Args<'_>) -> Methods {
+    match args.named("methods") {
+        None | Some(Value::None) => Methods::Known(vec!["GET".to_owned()]),
+        Some(Value::List(list)) if !list.open.get() => {
+            let items = list.items.borrow();
+            let all: Option<Vec<String>> = items.iter().map(|it| Some(it.as_str()?.to_ascii_uppercase())).collect();
+            all.map_or(Methods::Unknown, Methods::Known)
+        }
+        Some(_) => Methods::Unknown,
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::host::{Entry, FastApi, Kind, Methods, RouteKind, What};
+use super::host::{Entry, FastApi, Kind, Methods, Own, RouteKind, What};
 use super::paths;
 use crate::py::value::{Arg, Args, External, ListKind, Place, Value};
 
@@ -40,11 +40,11 @@ impl<'p> FastApi<'p> {
             listing.open = true;
             return;
         }
-        let Some(around) = within(around, &made.args) else {
-            listing.open = true;
-            return;
-        };
         for entry in &made.entries {
+            let Some(around) = within(around, &entry.own) else {
+                listing.open = true;
+                continue;
+            };
             match &entry.what {
                 What::Route { path, methods, handler, kind, args } => {
                     let path = path.as_ref().map(|it| &it.value).and_then(Value::as_str);
@@ -55,10 +55,12 @@ impl<'p> FastApi<'p> {
                         _ => listing.open = true,
                     }
                 }
-                What::Include { router: Some(router), args } => match (router.value.host(), within(&around, args)) {
-                    (Some(inner), Some(around)) => self.list(inner, &around, depth + 1, listing),
-                    _ => listing.open = true,
-                },
+                What::Include { router: Some(router), args } => {
+                    match (router.value.host(), within(&around, &Own::of(args))) {
+                        (Some(inner), Some(around)) => self.list(inner, &around, depth + 1, listing),
+                        _ => listing.open = true,
+                    }
+                }
                 What::Include { .. } => {}
                 What::Mount { .. } => listing.open = true,
                 What::Item { item } => listing.routes.push(item.value.clone()),
@@ -84,19 +86,19 @@ impl<'p> FastApi<'p> {
     }
 }
 
-/// What holds below a router or an include with these arguments. `None`: that isn't known.
-fn within<'p>(around: &Around<'p>, args: &Args<'p>) -> Option<Around<'p>> {
+/// What holds below a router or an include with these. `None`: that isn't known.
+fn within<'p>(around: &Around<'p>, own: &Own<'p>) -> Option<Around<'p>> {
     let mut inner = around.clone();
-    match paths::known(args.named("prefix"))?.as_slice() {
+    match paths::known(own.prefix.as_ref().map(|it| &it.value))?.as_slice() {
         [one] => inner.prefix.push_str(&one.text),
         _ => return None,
     }
-    inner.dependencies.extend(dependencies(args)?);
+    inner.dependencies.extend(dependencies(own.dependencies.as_ref().map(|it| &it.value))?);
     Some(inner)
 }
 
-fn dependencies<'p>(args: &Args<'p>) -> Option<Vec<Value<'p>>> {
-    match args.named("dependencies") {
+fn dependencies<'p>(given: Option<&Value<'p>>) -> Option<Vec<Value<'p>>> {
+    match given {
         None | Some(Value::None) => Some(Vec::new()),
         Some(Value::List(list)) if !list.open.get() => Some(list.items.borrow().clone()),
         Some(_) => None,
@@ -128,7 +130,7 @@ fn route<'p>(
     give("methods", Value::list(ListKind::List, methods, false, 0), place);
     // Dependencies that are not known stay one that isn't.
     let mut all = around.dependencies.clone();
-    let known = dependencies(args);
+    let known = dependencies(args.named("dependencies"));
     let open = known.is_none();
     all.extend(known.unwrap_or_default());
     give("dependencies", Value::list(ListKind::List, all, open, 0), place);

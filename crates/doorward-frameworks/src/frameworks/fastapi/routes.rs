@@ -224,7 +224,11 @@ impl<'p> Reader<'p> {
                 self.tell_of_presence(name, *place);
             }
             let location = self.location(*place);
-            see(&mut guard, judged.state, name, &judged.origin, location);
+            let state = match judged.state {
+                GuardState::Guarded if context.changed => GuardState::Unsure,
+                state => state,
+            };
+            see(&mut guard, state, name, &judged.origin, location);
         }
         guard
     }

@@ -7,7 +7,7 @@ use doorward::shape::Shape;
 
 use super::USERS_ROUTERS;
 use super::discover::{Context, Reader};
-use super::host::{Entry, Kind, Methods, RouteKind, What};
+use super::host::{Entry, Kind, Methods, RouteKind, What, methods_of};
 use super::paths::{self, Known};
 use super::routes::{joined, tags};
 use crate::py::eval::Site;
@@ -44,15 +44,16 @@ impl<'p> Reader<'p> {
         if !is_app {
             self.found.mounted.insert(site.place());
         }
-        let dependencies = self.listed(args.keyword("dependencies"));
-        context.dependencies.extend(dependencies);
         context.tags.extend(tags(&args));
         self.open.push(at);
         context.outer = context.prefix.clone();
-        for prefix in self.prefixes(args.keyword("prefix")) {
-            let mut context = context.clone();
-            self.extend_prefix(&mut context, &prefix, &name, args.keyword("prefix"));
-            for entry in &entries {
+        for entry in &entries {
+            let dependencies = self.listed(entry.own.dependencies.as_ref());
+            for prefix in self.prefixes(entry.own.prefix.as_ref()) {
+                let mut context = context.clone();
+                context.dependencies.extend(dependencies.iter().cloned());
+                context.changed |= entry.changed;
+                self.extend_prefix(&mut context, &prefix, &name, entry.own.prefix.as_ref());
                 self.entry(entry, &context, depth);
             }
         }
@@ -158,9 +159,9 @@ impl<'p> Reader<'p> {
                     .items
                     .borrow()
                     .iter()
-                    .map(|value| Entry {
-                        what: super::host::middleware(&Arg { value: value.clone(), place: arg.place }),
-                        site: site.clone(),
+                    .map(|value| {
+                        let item = Arg { value: value.clone(), place: arg.place };
+                        Entry::new(super::host::middleware(&item), site.clone())
                     })
                     .collect(),
                 _ => Vec::new(),
@@ -219,7 +220,7 @@ impl<'p> Reader<'p> {
         }
         for value in list.items.borrow().iter() {
             let item = Arg { value: value.clone(), place: arg.place };
-            let entry = Entry { what: What::Item { item: item.clone() }, site: site.clone() };
+            let entry = Entry::new(What::Item { item: item.clone() }, site.clone());
             self.item(&entry, context, &item, depth + 1);
         }
     }
@@ -246,21 +247,12 @@ impl<'p> Reader<'p> {
                 continue;
             };
             let site = Site { module: place.module, call: place.span, ..entry.site.clone() };
-            let entry = Entry { site: site.clone(), what: entry.what.clone() };
+            let entry = Entry::new(entry.what.clone(), site.clone());
             let (path, endpoint) = (args.arg(0, "path"), args.arg(1, "endpoint"));
             match callee.last() {
                 "Route" | "APIRoute" => {
                     let kind = if callee.last() == "Route" { RouteKind::Plain } else { RouteKind::Api };
-                    let methods = match args.named("methods") {
-                        None | Some(Value::None) => Methods::Known(vec!["GET".to_owned()]),
-                        Some(Value::List(list)) => {
-                            let items = list.items.borrow();
-                            let all: Option<Vec<String>> =
-                                items.iter().map(|it| Some(it.as_str()?.to_ascii_uppercase())).collect();
-                            all.map_or(Methods::Unknown, Methods::Known)
-                        }
-                        Some(_) => Methods::Unknown,
-                    };
+                    let methods = methods_of(args);
                     self.route(&entry, context, path, &methods, endpoint, kind, args);
                 }
                 "WebSocketRoute" | "APIWebSocketRoute" => {

@@ -7,7 +7,7 @@ use ruff_python_ast::{Expr, ExprSlice};
 use super::classes::is_settings;
 use super::operators::is_enum;
 use super::{Eval, Host, Site, span};
-use crate::py::value::{Binding, Class, External, Function, ListKind, Scope, ScopeKind, Slot, Value, set};
+use crate::py::value::{Binding, Class, External, Function, List, ListKind, Scope, ScopeKind, Slot, Value, set};
 
 impl<'p, H: Host<'p>> Eval<'p, H> {
     pub(crate) fn attribute(&mut self, object: &Value<'p>, name: &str) -> Value<'p> {
@@ -195,6 +195,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                     }
                 }
                 Value::Host(host) => self.host.assign(*host, name, &value, site),
+                Value::External(external) => self.host.assign_member(external, name),
                 _ => {}
             }
         }
@@ -218,14 +219,14 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                 }
             }
             Value::List(list) => match key {
-                Value::Int(at) => {
+                Value::Int(at) if at >= 0 => {
+                    let unsure = self.branch.len() > list.depth;
                     let mut items = list.items.borrow_mut();
-                    let at = usize::try_from(at).unwrap_or(usize::MAX);
-                    if let Some(old) = items.get_mut(at) {
-                        *old = value;
+                    if let Some(old) = usize::try_from(at).ok().and_then(|at| items.get_mut(at)) {
+                        *old = if unsure { std::mem::replace(old, Value::Unknown).or(value) } else { value };
                     }
                 }
-                _ => list.open.set(true),
+                _ => list.doubt(),
             },
             other if container(other).is_some() => {
                 if let Some(base) = container(other) {
@@ -237,6 +238,46 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                     self.host.set_item(host, &key, &value, site);
                 }
             }
+        }
+    }
+
+    /// `list[:] = values`, and what is more complicated.
+    pub(super) fn set_slice(&mut self, list: &Rc<List<'p>>, slice: &ExprSlice, value: &Value<'p>) {
+        let whole = slice.lower.is_none() && slice.upper.is_none() && slice.step.is_none();
+        if whole && self.branch.len() <= list.depth {
+            let (items, open) = self.items(value);
+            list.items.replace(items);
+            list.open.set(open);
+        } else {
+            list.doubt();
+        }
+    }
+
+    /// `del target`
+    pub(super) fn delete(&mut self, target: &'p Expr, scope: &Rc<Scope<'p>>) {
+        let Expr::Subscript(it) = target else { return };
+        let object = self.expr(&it.value, scope);
+        match (&object, &*it.slice) {
+            (Value::List(list), Expr::Slice(slice)) => self.set_slice(list, slice, &Value::None),
+            (Value::List(list), key) => {
+                let known = matches!(self.expr(key, scope), Value::Int(0)) && !list.open.get();
+                let mut items = list.items.borrow_mut();
+                if known && self.branch.len() <= list.depth && !items.is_empty() {
+                    items.remove(0);
+                } else {
+                    drop(items);
+                    list.doubt();
+                }
+            }
+            (Value::Dict(dict), key) => {
+                let key = self.expr(key, scope);
+                match dict.get(&key) {
+                    Some(_) if self.branch.is_empty() => dict.items.borrow_mut().retain(|(it, _)| !it.same(&key)),
+                    Some(old) => dict.set(key, old.or(Value::Unknown)),
+                    None => dict.open.set(true),
+                }
+            }
+            _ => {}
         }
     }
 

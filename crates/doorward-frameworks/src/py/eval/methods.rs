@@ -135,10 +135,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             }
             // Any of the items may be the one that is gone.
             ("clear" | "remove" | "pop" | "discard", _) => {
-                for item in list.items.borrow_mut().iter_mut() {
-                    *item = std::mem::replace(item, Value::Unknown).or(Value::None);
-                }
-                list.open.set(true);
+                list.doubt();
                 return Value::Unknown;
             }
             ("sort" | "reverse", _) => {}

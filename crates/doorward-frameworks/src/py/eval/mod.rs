@@ -100,6 +100,11 @@ pub(crate) trait Host<'p> {
         let _ = (object, name, value, site);
     }
 
+    /// `object.name = value` of something from a package.
+    fn assign_member(&mut self, of: &External<'p>, name: &str) {
+        let _ = (of, name);
+    }
+
     /// `value[key]` and `key in value` of something from a package. `None`: nothing special.
     fn subscript(&mut self, of: &External<'p>, key: &Value<'p>) -> Option<Value<'p>> {
         let _ = (of, key);

@@ -105,7 +105,8 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             Stmt::Global(it) => it.names.iter().for_each(|name| scope.outer.borrow_mut().push((&name.id, true))),
             Stmt::Nonlocal(it) => it.names.iter().for_each(|name| scope.outer.borrow_mut().push((&name.id, false))),
             Stmt::Break(_) | Stmt::Continue(_) => return Flow::Jump,
-            Stmt::Delete(_) | Stmt::Pass(_) | Stmt::IpyEscapeCommand(_) => {}
+            Stmt::Delete(it) => it.targets.iter().for_each(|it| self.delete(it, scope)),
+            Stmt::Pass(_) | Stmt::IpyEscapeCommand(_) => {}
         }
         Flow::Next
     }
@@ -336,6 +337,9 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
             }
             Expr::Subscript(it) => {
                 let object = self.expr(&it.value, scope);
+                if let (Value::List(list), Expr::Slice(slice)) = (&object, &*it.slice) {
+                    return self.set_slice(list, slice, &value);
+                }
                 let key = self.expr(&it.slice, scope);
                 let site = self.site(target);
                 self.set_item(&object, key, value, &site);
