@@ -296,6 +296,10 @@ codes! {
     "Every query and mutation is sent to the same path, and guards of resolvers decide operation by operation. doorward \
      lists the path and does not read the resolvers, so a policy can open or close all operations together only."
 
+    "DW2154" Warning "a middleware answers some paths by itself"
+    "A middleware looks at the path of a request and answers some without calling what comes next, and which paths these \
+     are can't be read. They are missing from the inventory, and no guard of a route runs for them. Answer them in routes."
+
     "DW2201" Error "any origin may use the credentials of users"
     "`CORSMiddleware` with `allow_origins=[\"*\"]` and `allow_credentials=True` echoes whatever origin asks. A page anywhere \
      on the web can then call the API with the cookies of whoever visits it, and read the answers. List your own origins."

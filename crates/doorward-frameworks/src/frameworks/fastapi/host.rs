@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{APPS, HARMLESS_TAKERS, ROUTERS, SERVING, VERBS};
 use crate::py::eval::{Host, Site};
-use crate::py::value::{Arg, Args, External, ListKind, Value};
+use crate::py::value::{Arg, Args, External, ListKind, Place, Value};
 
 use super::probe::{Probe, Seen};
 
@@ -164,6 +164,11 @@ pub(crate) struct FastApi<'p> {
     pub(crate) probe: Option<Probe>,
     /// Each time the next application was called meanwhile: whether that was certain.
     pub(crate) passed: Vec<bool>,
+    /// Meanwhile: the path that is asked for, if it is known, and what an ASGI application sends.
+    pub(crate) path: Option<String>,
+    pub(crate) sent: Vec<Value<'p>>,
+    /// Where responses were made of the answer of the next application.
+    pub(crate) wrapping: Vec<Place>,
     /// While modules are loaded that no application imports: how many objects there were before.
     pub(crate) late: Option<usize>,
     /// Functions that run when an application starts, and the application.
@@ -238,7 +243,12 @@ impl<'p> FastApi<'p> {
 
     /// A route of `app.routes` is not what it was when it was registered.
     fn changed(&mut self, route: &External<'p>) {
-        let Some((_, _, place)) = route.called() else { return };
+        let mut at = route;
+        // `route.dependant.dependencies`
+        while let External::Member(of, _) = at {
+            at = of;
+        }
+        let Some((_, _, place)) = at.called() else { return };
         let entries = self.made.iter_mut().flat_map(|it| &mut it.entries);
         entries.filter(|it| it.site.place() == place).for_each(|it| it.changed = true);
     }
@@ -375,6 +385,9 @@ impl<'p> Host<'p> for FastApi<'p> {
         if callee.called().is_some() {
             return None;
         }
+        if matches!(callee.last(), "clear" | "pop" | "remove") {
+            self.changed(callee);
+        }
         let name = callee.name();
         let kind = match name.as_str() {
             it if APPS.contains(&it) => Kind::App(callee.last() != "Starlette"),
@@ -468,13 +481,7 @@ impl<'p> Host<'p> for FastApi<'p> {
     fn member(&mut self, of: &External<'p>, name: &str) -> Option<Value<'p>> {
         match self.probe {
             Some(probe) => super::probe::member(probe, of, name),
-            None => {
-                // Whoever looks at it changes it.
-                if name == "dependant" {
-                    self.changed(of);
-                }
-                Self::of_route(of, name)
-            }
+            None => Self::of_route(of, name),
         }
     }
 

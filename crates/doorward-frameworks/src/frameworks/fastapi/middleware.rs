@@ -6,6 +6,7 @@ use doorward::diagnostic::Diagnostic;
 use doorward::inventory::GuardState;
 
 use super::HARMLESS_MIDDLEWARE;
+use super::answers::{Answered, code_of};
 use super::discover::Reader;
 use super::guards::sounds_like_auth;
 use super::host::{Entry, What};
@@ -24,6 +25,9 @@ pub(crate) struct Middleware {
     /// WebSockets pass it by.
     pub(crate) http_only: bool,
     pub(crate) is_cors: bool,
+    /// Where its function is, and what that answers by itself.
+    pub(crate) code: Place,
+    pub(crate) answers: Vec<Answered>,
 }
 
 impl<'p> Reader<'p> {
@@ -59,6 +63,8 @@ impl<'p> Reader<'p> {
             branch: Rc::clone(&entry.site.branch),
             http_only: true,
             is_cors: false,
+            code: place,
+            answers: Vec::new(),
         };
         match value.some() {
             Value::External(external) => {
@@ -68,7 +74,7 @@ impl<'p> Reader<'p> {
                 if last == "BaseHTTPMiddleware" {
                     let function = args.named("dispatch").cloned().unwrap_or(Value::Unknown);
                     middleware.name = self.shown(&function);
-                    middleware.state = self.judge_middleware(&function, true, place);
+                    self.ask_middleware(&mut middleware, &function, true);
                 } else if !HARMLESS_MIDDLEWARE.contains(&last) && sounds_like_auth(&external.name()) {
                     middleware.state = GuardState::Unsure;
                 }
@@ -82,7 +88,7 @@ impl<'p> Reader<'p> {
                 let entry_point = if is_base { "dispatch" } else { "__call__" };
                 let function = self.eval.attribute(&instance, entry_point);
                 if matches!(function, Value::Bound(_)) {
-                    middleware.state = self.judge_middleware(&function, is_base, place);
+                    self.ask_middleware(&mut middleware, &function, is_base);
                 }
             }
             function @ (Value::Function(_) | Value::Bound(_)) => {
@@ -95,7 +101,7 @@ impl<'p> Reader<'p> {
                     middleware.state =
                         if sounds_like_auth(&middleware.name) { GuardState::Unsure } else { GuardState::Open };
                 } else {
-                    middleware.state = self.judge_middleware(&function, true, place);
+                    self.ask_middleware(&mut middleware, &function, true);
                 }
             }
             _ => {
@@ -116,6 +122,13 @@ impl<'p> Reader<'p> {
         self.ask(class, &given, Probe::Forger).returned
     }
 
+    fn ask_middleware(&mut self, middleware: &mut Middleware, function: &Value<'p>, is_http: bool) {
+        let place = middleware.place;
+        middleware.state = self.judge_middleware(function, is_http, place);
+        middleware.answers = self.answered(function, is_http, place);
+        middleware.code = code_of(function).unwrap_or(place);
+    }
+
     fn judge_middleware(&mut self, function: &Value<'p>, is_http: bool, place: Place) -> GuardState {
         let mut passes = Vec::new();
         let (mut denies, mut checks) = (false, false);
@@ -124,12 +137,14 @@ impl<'p> Reader<'p> {
             let args = if is_http {
                 Args::of(vec![self.seen(Seen::Request), self.seen(Seen::Next)], place)
             } else {
-                Args::of(vec![self.seen(Seen::Scope), Value::Unknown, Value::Unknown], place)
+                Args::of(vec![self.seen(Seen::Scope), Value::Unknown, self.seen(Seen::Send)], place)
             };
             self.eval.host.passed.clear();
+            self.eval.host.sent.clear();
             let outcome = self.ask(function, &args, probe);
             let passed = std::mem::take(&mut self.eval.host.passed);
-            let no = outcome.returned.each().iter().any(|it| self.says_no(it))
+            let sent = std::mem::take(&mut self.eval.host.sent);
+            let no = outcome.returned.each().iter().chain(&sent).any(|it| self.says_no(it))
                 || outcome.raised.iter().any(|it| self.says_no(&it.value));
             denies |= no;
             if probe == Probe::Forger {

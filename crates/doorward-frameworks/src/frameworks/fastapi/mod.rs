@@ -1,5 +1,6 @@
 //! FastAPI, and Starlette underneath: facts about the frameworks and the packages around them.
 
+mod answers;
 mod discover;
 mod fields;
 mod findings;

@@ -35,6 +35,10 @@ pub(crate) enum Seen {
     Next,
     /// The ASGI scope.
     Scope,
+    /// `request.url`
+    Url,
+    /// `send` of an ASGI application.
+    Send,
     /// What a security scheme takes out of a header.
     Credentials,
 }
@@ -65,6 +69,8 @@ pub(crate) fn attribute<'p>(host: &mut FastApi<'p>, seen: Seen, name: &str, site
         (Seen::Request, "session") => part(host, Seen::Session, site),
         (Seen::Request, "user" | "auth") => part(host, Seen::User, site),
         (Seen::Request, "scope") => part(host, Seen::Scope, site),
+        (Seen::Request, "url") => part(host, Seen::Url, site),
+        (Seen::Url, "path") => host.path.as_deref().map_or(Value::Unknown, Value::text),
         (Seen::Request, "method") => match probe {
             Probe::Stranger(method) => Value::text(method),
             Probe::Forger => Value::Unknown,
@@ -115,6 +121,7 @@ fn scope<'p>(host: &mut FastApi<'p>, key: &str, site: &Site) -> Value<'p> {
             _ => Value::Unknown,
         },
         "user" | "auth" => part(host, Seen::User, site),
+        "path" | "raw_path" => host.path.as_deref().map_or(Value::Unknown, Value::text),
         _ => Value::Unknown,
     }
 }
@@ -147,7 +154,10 @@ pub(crate) fn contains(probe: Option<Probe>, seen: Seen, key: &Value) -> Option<
     }
 }
 
-pub(crate) fn invoke<'p>(host: &mut FastApi<'p>, seen: Seen, _: &Args<'p>, site: &Site) -> Value<'p> {
+pub(crate) fn invoke<'p>(host: &mut FastApi<'p>, seen: Seen, args: &Args<'p>, site: &Site) -> Value<'p> {
+    if let (Seen::Send, Some(Value::Dict(message))) = (seen, args.get(0, "message")) {
+        host.sent.extend(message.get_str("status"));
+    }
     if seen == Seen::Next {
         host.passed.push(site.branch.is_empty());
     }
@@ -167,6 +177,15 @@ pub(crate) fn call<'p>(
             Probe::Stranger(_) => Value::None,
             Probe::Forger => given(host, made, site),
         });
+    }
+    // `await JSONResponse(…)(scope, receive, send)`
+    if let External::Call(made, ..) = callee
+        && made.last().ends_with("Response")
+    {
+        host.sent.push(Value::External(Rc::new(callee.clone())));
+    }
+    if callee.last().ends_with("Response") && !host.passed.is_empty() {
+        host.wrapping.push(site.place());
     }
     host.unverified |= is_unverified(callee, args);
     match callee.last() {

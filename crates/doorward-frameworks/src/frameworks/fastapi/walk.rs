@@ -33,6 +33,10 @@ impl<'p> Reader<'p> {
         context.branches.push(Rc::clone(&site.branch));
         let middleware = self.middleware_of(&entries, site.place());
         self.tell_of_order(&middleware);
+        // Below a mount, the path that a middleware sees is not the one that its code was written for.
+        if context.prefix.text.is_empty() {
+            self.answers_of(&middleware, &context);
+        }
         context.middleware.extend(middleware);
         let is_app = matches!(kind, Kind::App(_));
         if is_app {
