@@ -24,6 +24,10 @@ const MAX_WRAPPERS: usize = 16;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Guards {
     all: Vec<Seen>,
+    /// The program took hooks away, nobody knows which.
+    doubtful_hooks: bool,
+    /// It put other views in the place of some.
+    doubtful: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -51,7 +55,19 @@ pub(super) type FlaskEval<'p> = Eval<'p, Flask<'p>>;
 impl Guards {
     fn push(&mut self, program: &Program, name: &str, origin: &str, state: GuardState, place: Place) {
         let at = location(program, place);
+        let state = if self.doubtful && state == GuardState::Guarded { GuardState::Unsure } else { state };
         self.all.push(Seen { name: printable(name), origin: printable(origin), state, file: at.file, line: at.line });
+    }
+
+    /// What holds for a whole application. `hooks_gone`: the program took some of its hooks away.
+    pub(super) fn of_app(hooks_gone: bool) -> Self {
+        Self { doubtful_hooks: hooks_gone, ..Self::default() }
+    }
+
+    /// Any view may have been replaced by another one.
+    pub(super) fn replaced_views(&mut self, program: &Program, place: Place) {
+        self.push(program, "view_functions", "unknown", GuardState::Unsure, place);
+        self.doubtful = true;
     }
 
     /// A function that runs before requests.
@@ -85,7 +101,7 @@ impl Guards {
             }
             _ => (text.to_owned(), "unknown".to_owned(), GuardState::Unsure),
         };
-        if !branch.is_empty() && state == GuardState::Guarded {
+        if (!branch.is_empty() || self.doubtful_hooks) && state == GuardState::Guarded {
             state = GuardState::Unsure;
         }
         self.push(program, &name, &origin, state, place);

@@ -76,14 +76,124 @@ impl<'p> Flask<'p> {
         }
     }
 
-    fn push(&mut self, at: usize, kind: OpKind<'p>, site: &Site) {
+    pub(super) fn push(&mut self, at: usize, kind: OpKind<'p>, site: &Site) {
         if let Some(holder) = self.holder_mut(at) {
             holder.ops.push(Op { kind, site: site.clone() });
         }
     }
 
-    fn decorator(&mut self, on: usize, rules: Vec<Value<'p>>, methods: Methods<'p>, site: &Site) -> Value<'p> {
-        self.make(Made::Decorator(Registration { on, rules, methods, site: site.clone() }))
+    fn decorator(
+        &mut self,
+        on: usize,
+        rules: Vec<Value<'p>>,
+        methods: Methods<'p>,
+        args: &Args<'p>,
+        site: &Site,
+    ) -> Value<'p> {
+        let endpoint = args.named("endpoint").filter(|it| !matches!(it, Value::None)).cloned();
+        self.make(Made::Decorator(Registration { on, rules, endpoint, methods, site: site.clone() }))
+    }
+
+    fn config_method(&mut self, name: &str, args: &Args<'p>) -> Value<'p> {
+        let table = args.positional.first().map(|it| it.value.clone());
+        match (name, table) {
+            ("update" | "from_mapping", Some(Value::Dict(table))) => {
+                for (key, value) in fields_of(&table.items.borrow()) {
+                    self.configure(&key, &value);
+                }
+            }
+            ("get", _) => {
+                return args.get(0, "key").and_then(Value::as_str).map_or(Value::Unknown, |it| self.configured(it));
+            }
+            _ => {}
+        }
+        for (key, arg) in args.keywords.iter().filter(|_| matches!(name, "update" | "from_mapping")) {
+            self.configure(key, &arg.value);
+        }
+        Value::Unknown
+    }
+
+    /// A method of an application, a blueprint or an `Api`.
+    fn register(&mut self, object: usize, name: &str, args: &Args<'p>, site: &Site) -> Value<'p> {
+        match name {
+            "route" => {
+                let methods = args.named("methods").cloned().map_or(Methods::Default, Methods::Given);
+                let rules = args.positional.iter().map(|it| it.value.clone()).collect::<Vec<_>>();
+                let rules = if rules.is_empty() { args.named("rule").cloned().into_iter().collect() } else { rules };
+                self.decorator(object, rules, methods, args, site)
+            }
+            verb if VERBS.contains(&verb) => {
+                let rule = args.get(0, "rule").cloned();
+                self.decorator(object, rule.into_iter().collect(), Methods::One(verb.to_ascii_uppercase()), args, site)
+            }
+            "endpoint" => {
+                let name = args.get(0, "endpoint").cloned().unwrap_or(Value::Unknown);
+                self.make(Made::Endpoint(object, name))
+            }
+            "add_url_rule" => {
+                let methods = args.named("methods").cloned().map_or(Methods::Default, Methods::Given);
+                let rules = args.get(0, "rule").cloned().into_iter().collect();
+                let endpoint = args.get(1, "endpoint").filter(|it| !matches!(it, Value::None)).cloned();
+                let registration = Registration { on: object, rules, endpoint, methods, site: site.clone() };
+                let view = args.get(2, "view_func").filter(|it| !matches!(it, Value::None)).cloned();
+                self.push(object, OpKind::Rule(registration, view), site);
+                Value::None
+            }
+            "add_resource" => {
+                let view = args.positional.first().map_or(Value::Unknown, |it| it.value.clone());
+                let rules = args.positional.iter().skip(1).map(|it| it.value.clone()).collect();
+                let methods = Methods::Default;
+                let registration = Registration { on: object, rules, endpoint: None, methods, site: site.clone() };
+                self.push(object, OpKind::Rule(registration, Some(view)), site);
+                Value::None
+            }
+            "resource" => {
+                let rules = args.positional.iter().map(|it| it.value.clone()).collect();
+                self.decorator(object, rules, Methods::Default, &Args::default(), site)
+            }
+            "register_blueprint" | "add_namespace" => {
+                let prefix = args.get(1, if name == "add_namespace" { "path" } else { "url_prefix" });
+                let prefix = prefix.filter(|it| !matches!(it, Value::None)).cloned();
+                for value in args.positional.first().map(|it| it.value.each()).unwrap_or_default() {
+                    match (&value, value.host()) {
+                        (_, Some(group)) => self.push(object, OpKind::Register(group, prefix.clone()), site),
+                        (Value::External(it), None) => self.push(object, OpKind::Foreign(it.name()), site),
+                        _ => self.push(object, OpKind::Foreign(String::new()), site),
+                    }
+                }
+                Value::None
+            }
+            "namespace" => {
+                let mut holder = holder(site);
+                holder.prefix = args.named("path").cloned().or_else(|| {
+                    let name = args.get(0, "name")?.as_str()?;
+                    Some(Value::text(&format!("/{name}")))
+                });
+                let made = self.make(Made::Group(holder));
+                if let Value::Host(group) = made {
+                    self.push(object, OpKind::Register(group, None), site);
+                }
+                made
+            }
+            "parser" => self.make(Made::Parser(Vec::new())),
+            "model" | "inherit" => self.model(args),
+            "expect" | "marshal_with" | "marshal_list_with" => self.note(name, args),
+            "init_app" => {
+                if let Some(app) = args.get(0, "app") {
+                    self.attach(app, object, None, site);
+                }
+                Value::None
+            }
+            "before_request" | "before_app_request" => {
+                let all = name == "before_app_request";
+                if let Some(function) = args.get(0, "f") {
+                    self.push(object, OpKind::Before(function.clone(), all), site);
+                    return function.clone();
+                }
+                self.make(Made::Hook { on: object, all })
+            }
+            _ => Value::Unknown,
+        }
     }
 
     /// `Api(app)`, `api.init_app(app)`, `api.add_namespace(namespace)`.
@@ -249,23 +359,12 @@ impl<'p> Host<'p> for Flask<'p> {
         if self.caller.is_some() {
             return Value::Unknown;
         }
-        if let Some(Made::Config) = self.made.get(object) {
-            let table = args.positional.first().map(|it| it.value.clone());
-            match (name, table) {
-                ("update" | "from_mapping", Some(Value::Dict(table))) => {
-                    for (key, value) in fields_of(&table.items.borrow()) {
-                        self.configure(&key, &value);
-                    }
-                }
-                ("get", _) => {
-                    return args.get(0, "key").and_then(Value::as_str).map_or(Value::Unknown, |it| self.configured(it));
-                }
-                _ => {}
-            }
-            for (key, arg) in args.keywords.iter().filter(|_| matches!(name, "update" | "from_mapping")) {
-                self.configure(key, &arg.value);
-            }
-            return Value::Unknown;
+        match self.made.get(object) {
+            Some(Made::Config) => return self.config_method(name, args),
+            Some(Made::Views(on)) => return self.views_method(*on, name, args, site),
+            Some(Made::Map(on)) => return self.map_method(*on, name, args, site),
+            Some(Made::Hooks(on)) => return self.hooks_method(object, *on, name, site),
+            _ => {}
         }
         if let Some(Made::Parser(known)) = self.made.get_mut(object) {
             return match name {
@@ -283,80 +382,7 @@ impl<'p> Host<'p> for Flask<'p> {
         if self.holder(object).is_none() {
             return Value::Unknown;
         }
-        match name {
-            "route" => {
-                let methods = args.named("methods").cloned().map_or(Methods::Default, Methods::Given);
-                let rules = args.positional.iter().map(|it| it.value.clone()).collect::<Vec<_>>();
-                let rules = if rules.is_empty() { args.named("rule").cloned().into_iter().collect() } else { rules };
-                self.decorator(object, rules, methods, site)
-            }
-            verb if VERBS.contains(&verb) => {
-                let rule = args.get(0, "rule").cloned();
-                self.decorator(object, rule.into_iter().collect(), Methods::One(verb.to_ascii_uppercase()), site)
-            }
-            "add_url_rule" => {
-                let methods = args.named("methods").cloned().map_or(Methods::Default, Methods::Given);
-                let rules = args.get(0, "rule").cloned().into_iter().collect();
-                let registration = Registration { on: object, rules, methods, site: site.clone() };
-                if let Some(view) = args.get(2, "view_func") {
-                    self.push(object, OpKind::Rule(registration, view.clone()), site);
-                }
-                Value::None
-            }
-            "add_resource" => {
-                let view = args.positional.first().map_or(Value::Unknown, |it| it.value.clone());
-                let rules = args.positional.iter().skip(1).map(|it| it.value.clone()).collect();
-                let registration = Registration { on: object, rules, methods: Methods::Default, site: site.clone() };
-                self.push(object, OpKind::Rule(registration, view), site);
-                Value::None
-            }
-            "resource" => {
-                let rules = args.positional.iter().map(|it| it.value.clone()).collect();
-                self.decorator(object, rules, Methods::Default, site)
-            }
-            "register_blueprint" | "add_namespace" => {
-                let prefix = args.get(1, if name == "add_namespace" { "path" } else { "url_prefix" });
-                let prefix = prefix.filter(|it| !matches!(it, Value::None)).cloned();
-                for value in args.positional.first().map(|it| it.value.each()).unwrap_or_default() {
-                    match (&value, value.host()) {
-                        (_, Some(group)) => self.push(object, OpKind::Register(group, prefix.clone()), site),
-                        (Value::External(it), None) => self.push(object, OpKind::Foreign(it.name()), site),
-                        _ => self.push(object, OpKind::Foreign(String::new()), site),
-                    }
-                }
-                Value::None
-            }
-            "namespace" => {
-                let mut holder = holder(site);
-                holder.prefix = args.named("path").cloned().or_else(|| {
-                    let name = args.get(0, "name")?.as_str()?;
-                    Some(Value::text(&format!("/{name}")))
-                });
-                let made = self.make(Made::Group(holder));
-                if let Value::Host(group) = made {
-                    self.push(object, OpKind::Register(group, None), site);
-                }
-                made
-            }
-            "parser" => self.make(Made::Parser(Vec::new())),
-            "model" | "inherit" => self.model(args),
-            "expect" | "marshal_with" | "marshal_list_with" => self.note(name, args),
-            "init_app" => {
-                if let Some(app) = args.get(0, "app") {
-                    self.attach(app, object, None, site);
-                }
-                Value::None
-            }
-            "before_request" | "before_app_request" => {
-                let all = name == "before_app_request";
-                if let Some(function) = args.get(0, "f") {
-                    self.push(object, OpKind::Before(function.clone(), all), site);
-                    return function.clone();
-                }
-                self.make(Made::Hook { on: object, all })
-            }
-            _ => Value::Unknown,
-        }
+        self.register(object, name, args, site)
     }
 
     fn invoke(&mut self, object: usize, args: &Args<'p>, site: &Site) -> Value<'p> {
@@ -369,7 +395,12 @@ impl<'p> Host<'p> for Flask<'p> {
                 let registration = registration.clone();
                 // The statement is the function that is decorated, by which a wrapper around it is told.
                 let site = Site { call: registration.site.call, ..site.clone() };
-                self.push(registration.on, OpKind::Rule(registration, given.clone()), &site);
+                self.push(registration.on, OpKind::Rule(registration, Some(given.clone())), &site);
+                given
+            }
+            Some(Made::Endpoint(on, name)) => {
+                let (on, name) = (*on, name.clone());
+                self.push(on, OpKind::View(name, given.clone()), site);
                 given
             }
             Some(Made::Hook { on, all }) => {
@@ -401,19 +432,61 @@ impl<'p> Host<'p> for Flask<'p> {
     }
 
     fn attribute(&mut self, object: usize, name: &str) -> Option<Value<'p>> {
-        let is_app = matches!(self.made.get(object), Some(Made::App(_)));
-        (is_app && name == "config").then(|| self.make(Made::Config))
+        if !matches!(self.made.get(object), Some(Made::App(_))) {
+            return None;
+        }
+        let made = match name {
+            "config" => Made::Config,
+            "view_functions" => Made::Views(object),
+            "url_map" => Made::Map(object),
+            "before_request_funcs" => Made::Hooks(object),
+            _ => return None,
+        };
+        Some(self.make(made))
     }
 
-    fn set_item(&mut self, object: usize, key: &Value<'p>, value: &Value<'p>, _: &Site) {
-        if let (Some(Made::Config), Some(key), None) = (self.made.get(object), key.as_str(), self.caller) {
-            self.configure(key, value);
+    fn set_item(&mut self, object: usize, key: &Value<'p>, value: &Value<'p>, site: &Site) {
+        if self.caller.is_some() {
+            return;
+        }
+        match (self.made.get(object), key.as_str()) {
+            (Some(Made::Config), Some(key)) => self.configure(key, value),
+            (Some(Made::Views(on)), _) => self.push(*on, OpKind::View(key.clone(), value.clone()), site),
+            (Some(Made::Hooks(on)), _) => self.push(*on, OpKind::HooksGone, site),
+            _ => {}
+        }
+    }
+
+    fn assign(&mut self, object: usize, name: &str, value: &Value<'p>, site: &Site) {
+        match name {
+            _ if self.caller.is_some() => {}
+            "before_request_funcs" => self.push(object, OpKind::HooksGone, site),
+            "view_functions" => {
+                self.views_method(object, "update", &Args::of(vec![value.clone()], site.place()), site);
+            }
+            _ => {}
+        }
+    }
+
+    fn iterate(&mut self, object: usize) -> Option<(Vec<Value<'p>>, bool)> {
+        match self.made.get(object)? {
+            Made::Views(on) => {
+                let (views, open) = self.views(*on);
+                Some((views.into_iter().map(|(name, _)| Value::text(&name)).collect(), open))
+            }
+            _ => None,
         }
     }
 
     fn item(&mut self, object: usize, key: &Value<'p>) -> Value<'p> {
         match (self.made.get(object), key.as_str()) {
             (Some(Made::Config), Some(key)) => self.configured(key),
+            (Some(Made::Views(on)), Some(key)) => {
+                let found = self.views(*on).0.into_iter().find(|(name, _)| name == key);
+                found.map_or(Value::Unknown, |(_, view)| view)
+            }
+            // The list of one blueprint is as good as all of them.
+            (Some(Made::Hooks(_)), _) => Value::Host(object),
             _ => Value::Unknown,
         }
     }

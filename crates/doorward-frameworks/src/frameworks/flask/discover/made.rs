@@ -23,6 +23,12 @@ pub(super) enum Made<'p> {
     View(Rc<Class<'p>>),
     /// `app.config`.
     Config,
+    /// `app.view_functions`, `app.url_map` and `app.before_request_funcs` of this application.
+    Views(usize),
+    Map(usize),
+    Hooks(usize),
+    /// `app.endpoint("name")`: a decorator that says what answers an endpoint.
+    Endpoint(usize, Value<'p>),
     /// `RequestParser()`, with the arguments it was given.
     Parser(Vec<Args<'p>>),
     /// `api.model("Order", {…})`.
@@ -75,7 +81,12 @@ pub(super) struct Op<'p> {
 
 #[derive(Clone)]
 pub(super) enum OpKind<'p> {
-    Rule(Registration<'p>, Value<'p>),
+    /// A rule, with its view if it is given there.
+    Rule(Registration<'p>, Option<Value<'p>>),
+    /// What answers an endpoint from now on.
+    View(Value<'p>, Value<'p>),
+    /// Functions that run before requests may be gone.
+    HooksGone,
     /// Another holder, with the prefix given there.
     Register(usize, Option<Value<'p>>),
     /// A blueprint of a package.
@@ -89,6 +100,8 @@ pub(super) enum OpKind<'p> {
 pub(super) struct Registration<'p> {
     pub(super) on: usize,
     pub(super) rules: Vec<Value<'p>>,
+    /// The name of what answers. Without one, it is that of the view.
+    pub(super) endpoint: Option<Value<'p>>,
     pub(super) methods: Methods<'p>,
     pub(super) site: Site,
 }
@@ -98,5 +111,7 @@ pub(super) enum Methods<'p> {
     /// What the view says, or GET.
     Default,
     One(String),
+    /// All of them: rules of werkzeug ask for none.
+    Any,
     Given(Value<'p>),
 }

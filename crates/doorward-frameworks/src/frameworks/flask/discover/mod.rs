@@ -4,6 +4,7 @@
 //! Then each application is walked. Flask runs what is to run before requests wherever it was registered, so guards
 //! are gathered first: those of the application, then of the blueprints around a rule, then of the view.
 
+mod endpoints;
 mod guards;
 mod host;
 mod made;
@@ -42,7 +43,7 @@ pub(crate) fn discover(program: &Program, package: &Package) -> Found {
     eval.sweep(&package.modules);
     let mut found = Found { read: eval.read(), ..Found::default() };
     found.unresolved.extend(eval.problems.iter().map(|it| problem(program, it)));
-    let mut reader = Reader { program, eval, found, reached: HashSet::new(), seen: HashSet::new() };
+    let mut reader = Reader { program, eval, found, reached: HashSet::new(), seen: HashSet::new(), views: Vec::new() };
     reader.read();
     reader.found
 }
@@ -60,6 +61,8 @@ struct Reader<'p> {
     found: Found,
     reached: HashSet<usize>,
     seen: HashSet<(RouteId, Place)>,
+    /// What answers the endpoints of the application that is being walked.
+    views: Vec<(String, Value<'p>)>,
 }
 
 impl<'p> Reader<'p> {
@@ -69,9 +72,13 @@ impl<'p> Reader<'p> {
             .collect();
         self.found.serves = !roots.is_empty();
         for root in roots {
-            let mut guards = Guards::default();
+            let mut guards = Guards::of_app(self.eval.host.hooks_gone(root));
+            self.views = self.eval.host.views(root).0;
             self.hooks_of_all(root, &mut guards, &mut HashSet::new());
             let step = self.holder_step(root, StepKind::App);
+            if self.eval.host.replaces_any(root) {
+                guards.replaced_views(self.program, self.eval.host.holder(root).map(|it| it.place).unwrap_or_default());
+            }
             self.walk(root, &[Mount { step, prefix: String::new() }], &guards, &[], 0);
         }
         self.loose();
@@ -140,7 +147,8 @@ impl<'p> Reader<'p> {
         for op in ops {
             match &op.kind {
                 OpKind::Rule(registration, view) => {
-                    self.rule(registration, view, &op.site, mounts, &guards, &decorators)
+                    let view = self.in_force(registration, view.as_ref(), is_app);
+                    self.rule(registration, &view, &op.site, mounts, &guards, &decorators);
                 }
                 OpKind::Register(inner, prefix) => {
                     let Some(prefix) = self.prefix(*inner, prefix.as_ref(), &op.site) else { continue };
@@ -160,8 +168,21 @@ impl<'p> Reader<'p> {
                         "guard it by hand: with a `before_request` of its blueprint",
                     );
                 }
-                OpKind::Before(..) => {}
+                OpKind::Before(..) | OpKind::View(..) | OpKind::HooksGone => {}
             }
+        }
+    }
+
+    /// What answers a rule when a request comes: the last view that its endpoint was given.
+    fn in_force(&self, registration: &Registration<'p>, view: Option<&Value<'p>>, of_app: bool) -> Value<'p> {
+        let own = view.cloned().unwrap_or(Value::Unknown);
+        let Some(name) = endpoints::endpoint(registration, view) else { return own };
+        // The endpoints of a blueprint have its name before theirs, which may be given where it is registered.
+        let is_it = |key: &str| if of_app { key == name } else { key.rsplit_once('.').is_some_and(|it| it.1 == name) };
+        match self.views.iter().find(|(key, _)| is_it(key)) {
+            Some((_, last)) if of_app => last.clone(),
+            Some((_, last)) => own.or(last.clone()),
+            None => own,
         }
     }
 
@@ -285,6 +306,7 @@ impl<'p> Reader<'p> {
     fn methods(&mut self, given: &Methods<'p>, class: Option<&Class<'p>>, site: &Site) -> Vec<String> {
         match given {
             Methods::One(method) => return vec![method.clone()],
+            Methods::Any => return vec![Method::ALL.to_owned()],
             Methods::Given(value) => {
                 let (items, open) = self.eval.items(value);
                 let mut all: Vec<String> =
