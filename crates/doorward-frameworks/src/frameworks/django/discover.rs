@@ -70,6 +70,8 @@ pub(super) struct Context {
     pub(super) steps: Vec<Step>,
     /// It may not be there, or something before it may not.
     pub(super) maybe: bool,
+    /// It is about WebSockets, which Channels serves.
+    pub(super) sockets: bool,
     pub(super) depth: usize,
 }
 
@@ -106,6 +108,7 @@ impl<'p> Reader<'p> {
         reader.resolve_permissions();
         reader.middleware();
         reader.root();
+        reader.sockets();
         reader.admin();
         reader.foreign();
         let mut found = reader.found;
@@ -306,7 +309,7 @@ impl<'p> Reader<'p> {
                     self.found.serves = true;
                     let mut steps = steps.clone();
                     steps.push(self.step(StepKind::App, place, None));
-                    let context = Context { way: Way::text("/"), steps, maybe: false, depth: 0 };
+                    let context = Context { way: Way::text("/"), steps, maybe: false, sockets: false, depth: 0 };
                     self.module(module, place, &context);
                 }
                 _ => {
@@ -381,7 +384,7 @@ impl<'p> Reader<'p> {
             let message = format!("the pattern is more than the template `{path}` says");
             self.note(Diagnostic::new("DW2009", message).help("check by hand which paths it takes").listed(), place);
         }
-        let text = whole.shown();
+        let text = if context.sockets { format!("{} {}", Method::WEBSOCKET, whole.shown()) } else { whole.shown() };
         if self.taken.contains(&text) {
             // Routers repeat their page and their suffixes without anybody's mistake.
             let by_router = target.is_root_page() || text.ends_with(".{format}") || text.ends_with(".{format}/");
@@ -394,7 +397,8 @@ impl<'p> Reader<'p> {
         if !context.maybe {
             self.taken.insert(text.clone());
         }
-        let literal = whole.parts.iter().all(|it| matches!(it, pattern::Part::Text(_))).then_some(text.as_str());
+        let shown = whole.shown();
+        let literal = whole.parts.iter().all(|it| matches!(it, pattern::Part::Text(_))).then_some(shown.as_str());
         for (method, action) in methods {
             let id = RouteId { method: Method::new(method), path: path.clone() };
             if !self.seen.insert((id.clone(), place)) {

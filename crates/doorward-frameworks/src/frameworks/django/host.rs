@@ -116,6 +116,8 @@ pub(super) struct Django<'p> {
     pub(super) unreached: bool,
     /// Objects of packages whose routes are not read, such as those of Django Ninja.
     pub(super) foreign: Vec<(String, Place)>,
+    /// `URLRouter(…)` of Channels: its list, and where it is made.
+    pub(super) sockets: Vec<(Value<'p>, Place)>,
 }
 
 impl<'p> Django<'p> {
@@ -140,6 +142,7 @@ impl<'p> Django<'p> {
             scans: HashMap::new(),
             unreached: false,
             foreign: Vec::new(),
+            sockets: Vec::new(),
         }
     }
 
@@ -282,6 +285,10 @@ impl<'p> Host<'p> for Django<'p> {
             | "rest_framework.urlpatterns.format_suffix_patterns" => {
                 return Some(listed(callee, args, site));
             }
+            "channels.routing.URLRouter" => {
+                let routes = args.get(0, "routes").cloned().unwrap_or(Value::Unknown);
+                self.sockets.push((routes, site.place()));
+            }
             // Texts for people are texts.
             "django.utils.translation.gettext_lazy"
             | "django.utils.translation.gettext"
@@ -418,7 +425,7 @@ impl<'p> Host<'p> for Django<'p> {
 
     fn class_member(&mut self, class: &Rc<Class<'p>>, _: &External<'p>, name: &str) -> Option<Value<'p>> {
         match name {
-            "as_view" => Some(self.make(Made::AsView(Rc::clone(class)))),
+            "as_view" | "as_asgi" => Some(self.make(Made::AsView(Rc::clone(class)))),
             "_meta" => Some(self.make(Made::Meta(Rc::clone(class)))),
             _ => None,
         }

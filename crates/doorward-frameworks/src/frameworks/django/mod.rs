@@ -15,6 +15,7 @@ mod projects;
 mod routers;
 mod serializers;
 mod shapes;
+mod sockets;
 mod tables;
 mod urls;
 mod verdict;

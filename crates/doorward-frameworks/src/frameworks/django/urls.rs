@@ -227,6 +227,9 @@ impl<'p> Reader<'p> {
         match view {
             Value::List(_) => Some(view.clone()),
             Value::External(external) => match external.called() {
+                Some((callee, args, _)) if callee.name() == "channels.routing.URLRouter" => {
+                    Some(args.get(0, "routes").cloned().unwrap_or(Value::Unknown))
+                }
                 Some((callee, args, _)) if callee.package() == Some("django") && callee.last() == "include" => {
                     Some(args.get(0, "arg").cloned().unwrap_or(Value::Unknown))
                 }
@@ -288,6 +291,10 @@ impl<'p> Reader<'p> {
     }
 
     fn view(&mut self, view: &Value<'p>, way: &Way, place: Place, context: &Context) {
+        if context.sockets {
+            let target = Target::of(&self.eval, view, place);
+            return self.endpoint(context, way, &target, &[(Method::WEBSOCKET.to_owned(), None)], place);
+        }
         let view = match view.as_str() {
             // Names of views in quotes were taken until Django 1.10.
             Some(text) => self.dotted(text),

@@ -161,7 +161,7 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
     fn f_string(&mut self, it: &'p ExprFString, scope: &Rc<Scope<'p>>) -> Value<'p> {
         // A part that may be one of a few makes a few texts.
         let mut texts = vec![(String::new(), false)];
-        let mut known = true;
+        let (mut known, mut others) = (true, false);
         for part in it.value.as_slice() {
             match part {
                 FStringPart::Literal(literal) => texts.iter_mut().for_each(|(text, _)| text.push_str(&literal.value)),
@@ -173,14 +173,13 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                             }
                             InterpolatedStringElement::Interpolation(hole) => {
                                 let value = self.expr(&hole.expression, scope);
-                                let choices: Option<Vec<(String, bool)>> = value.each().iter().map(printed).collect();
-                                match choices {
-                                    Some(choices)
-                                        if hole.format_spec.is_none() && texts.len() * choices.len() <= MAX_CHOICES =>
-                                    {
-                                        texts = combined(&texts, &choices);
-                                    }
-                                    _ => known = false,
+                                let all = value.each();
+                                let choices: Vec<(String, bool)> = all.iter().filter_map(printed).collect();
+                                others |= choices.len() < all.len();
+                                known &= hole.format_spec.is_none() && !choices.is_empty();
+                                known &= texts.len() * choices.len() <= MAX_CHOICES;
+                                if known {
+                                    texts = combined(&texts, &choices);
                                 }
                             }
                         }
@@ -188,7 +187,11 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                 }
             }
         }
-        if known { one_of(&texts) } else { Value::Unknown }
+        match (known, others) {
+            (true, false) => one_of(&texts),
+            (true, true) => one_of(&texts).or(Value::Unknown),
+            (false, _) => Value::Unknown,
+        }
     }
 
     fn display(&mut self, elements: &'p [Expr], kind: ListKind, scope: &Rc<Scope<'p>>) -> Value<'p> {

@@ -103,13 +103,14 @@ pub(super) fn binary<'p>(left: &Value<'p>, op: Operator, right: &Value<'p>) -> V
         }
         (Operator::Add, Value::OneOf(_), Value::Str(_) | Value::OneOf(_))
         | (Operator::Add, Value::Str(_), Value::OneOf(_)) => {
-            let texts = |it: &Value<'p>| {
-                let known: Option<Vec<(String, bool)>> =
-                    it.each().iter().map(|it| if it.as_str().is_some() { printed(it) } else { None }).collect();
-                known
+            let texts = |it: &Value<'p>| -> Vec<(String, bool)> {
+                it.each().iter().filter(|it| it.as_str().is_some()).filter_map(printed).collect()
             };
-            match (texts(left), texts(right)) {
-                (Some(one), Some(two)) if one.len() * two.len() <= MAX_CHOICES => one_of(&combined(&one, &two)),
+            let (one, two) = (texts(left), texts(right));
+            let others = one.len() < left.each().len() || two.len() < right.each().len();
+            match one.len() * two.len() {
+                1..=MAX_CHOICES if others => one_of(&combined(&one, &two)).or(Value::Unknown),
+                1..=MAX_CHOICES => one_of(&combined(&one, &two)),
                 _ => Value::Unknown,
             }
         }

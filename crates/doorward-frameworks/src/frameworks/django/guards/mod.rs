@@ -7,7 +7,7 @@ mod permissions;
 
 use std::rc::Rc;
 
-use doorward::inventory::{Guard, GuardSeen, GuardState, Route, Step, StepKind};
+use doorward::inventory::{Guard, GuardSeen, GuardState, Method, Route, Step, StepKind};
 
 use super::discover::Reader;
 use super::tables::{self, Own};
@@ -119,6 +119,12 @@ impl<'p> Reader<'p> {
     /// Everything between a stranger and a view.
     pub(in crate::frameworks::django) fn guards(&mut self, target: &Target<'p>, asked: &Asked<'_>) -> Guards {
         let mut guards = Guards::default();
+        if asked.method == Some(Method::WEBSOCKET) {
+            // Django's middleware does not run, and who may connect is up to the consumer.
+            let (name, place) = target.handler("", None).unwrap_or_else(|| ("a consumer".to_owned(), asked.place));
+            guards.push(self.program, &name, "channels", GuardState::Unsure, place);
+            return guards;
+        }
         for middleware in self.middleware.clone() {
             self.middleware_guard(&middleware, target, asked, &mut guards);
         }
