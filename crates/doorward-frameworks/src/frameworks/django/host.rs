@@ -310,6 +310,9 @@ impl<'p> Host<'p> for Django<'p> {
         {
             return Some(Self::part(Seen::Refused));
         }
+        if last == "finalize_response" && callee.package() == Some("rest_framework") {
+            return args.get(1, "response").cloned();
+        }
         if last == "has_permission" && callee.package() == Some("rest_framework") {
             return tables::permission(&name).and_then(|it| it.lets_strangers(self.method.as_deref())).map(Value::Bool);
         }

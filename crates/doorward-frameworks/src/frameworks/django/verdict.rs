@@ -201,9 +201,11 @@ pub(super) fn hands_on<'p>(
     (handed, to)
 }
 
-/// Whether a function answers strangers in no other way than with a refusal, or with an error.
-pub(super) fn keeps_out<'p>(eval: &mut DjangoEval<'p>, callee: &Value<'p>) -> bool {
-    let args = Args { open: true, ..Args::default() };
+/// Whether a function answers strangers in no other way than with a refusal, or with an error. `given`: it is given
+/// the request and the refusal.
+pub(super) fn keeps_out<'p>(eval: &mut DjangoEval<'p>, callee: &Value<'p>, given: bool) -> bool {
+    let known = if given { vec![Django::part(Seen::Request), Django::part(Seen::Refused)] } else { Vec::new() };
+    let args = Args { open: true, ..Args::of(known, Place::default()) };
     let outcome = eval.what_if(callee, &args);
     let raises = outcome.refuses && !outcome.raised.is_empty();
     let answers = answers(eval, &outcome);

@@ -89,6 +89,7 @@ fn load<'p>(eval: &mut Eval<'p, FastApi<'p>>, program: &'p Program, package: &Pa
     eval.host.late = None;
     eval.sweep(own);
     start(eval);
+    eval.host.settle();
 }
 
 /// Runs what applications run when they start: some register their routes there.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{APPS, HARMLESS_TAKERS, ROUTERS, SERVING, VERBS};
 use crate::py::eval::{Host, Site};
-use crate::py::value::{Arg, Args, External, ListKind, Place, Value};
+use crate::py::value::{Arg, Args, External, List, ListKind, Place, Value};
 
 use super::probe::{Probe, Seen};
 
@@ -169,6 +169,8 @@ pub(crate) struct FastApi<'p> {
     pub(crate) sent: Vec<Value<'p>>,
     /// Where responses were made of the answer of the next application.
     pub(crate) wrapping: Vec<Place>,
+    /// Dependencies of routes that the program looked at, and how many there were.
+    pub(crate) shown: Vec<(Place, Rc<List<'p>>, usize)>,
     /// While modules are loaded that no application imports: how many objects there were before.
     pub(crate) late: Option<usize>,
     /// Functions that run when an application starts, and the application.
@@ -239,6 +241,16 @@ impl<'p> FastApi<'p> {
             own.value = Value::list(ListKind::List, Vec::new(), false, made.site.branch.len());
         }
         own.value.clone()
+    }
+
+    /// Tells which routes lost dependencies that the program took out of their lists.
+    pub(crate) fn settle(&mut self) {
+        for (place, list, count) in std::mem::take(&mut self.shown) {
+            if list.open.get() || list.items.borrow().len() != count {
+                let entries = self.made.iter_mut().flat_map(|it| &mut it.entries);
+                entries.filter(|it| it.site.place() == place).for_each(|it| it.changed = true);
+            }
+        }
     }
 
     /// A route of `app.routes` is not what it was when it was registered.
@@ -481,7 +493,13 @@ impl<'p> Host<'p> for FastApi<'p> {
     fn member(&mut self, of: &External<'p>, name: &str) -> Option<Value<'p>> {
         match self.probe {
             Some(probe) => super::probe::member(probe, of, name),
-            None => Self::of_route(of, name),
+            None => {
+                let found = Self::of_route(of, name);
+                if let (Some(Value::List(list)), Some((_, _, place)), "dependencies") = (&found, of.called(), name) {
+                    self.shown.push((place, Rc::clone(list), list.items.borrow().len()));
+                }
+                found
+            }
         }
     }
 

@@ -352,7 +352,7 @@ impl<'p> Reader<'p> {
         let inner: Rc<Function<'p>> = layers_of(&function).1;
         let callee = Value::Bound(Rc::new((instance.clone(), inner)));
         let state = for_strangers(&mut self.eval, asked.method, asked.path, |eval| {
-            let kept = verdict::keeps_out(eval, &callee);
+            let kept = verdict::keeps_out(eval, &callee, name == "finalize_response");
             if kept { GuardState::Guarded } else { GuardState::Unsure }
         });
         state == GuardState::Guarded
@@ -375,7 +375,15 @@ fn leads_to_root(line: &[Value<'_>], at: usize) -> bool {
 /// The place of a line to which a request was handed.
 fn place_of(line: &[Value<'_>], to: &verdict::To, next: usize) -> Option<usize> {
     match to {
-        verdict::To::Next => Some(next),
+        verdict::To::Next => {
+            let own = |it: &&Value<'_>| match it {
+                Value::Class(it) => matches!(it.own("dispatch"), Some(Value::Function(_))),
+                _ => false,
+            };
+            // A class of the tree that has one would have been asked: `super(Parent, self)` goes past it.
+            let before = line.iter().skip(next).take_while(|it| !matches!(it, Value::External(_)));
+            Some(next + before.enumerate().filter(|(_, it)| own(it)).map(|(at, _)| at + 1).last().unwrap_or(0))
+        }
         verdict::To::Package(name) => line::position(line, name),
         verdict::To::Function(key) => line.iter().position(|it| match it {
             Value::Class(it) => {

@@ -54,7 +54,7 @@ impl<'p> Reader<'p> {
             return;
         }
         let refuses = |it| self.keeps_out(class, it, instance, asked);
-        guards.doubtful |= !["permission_denied", "handle_exception"].into_iter().all(refuses);
+        guards.doubtful |= !["permission_denied", "handle_exception", "finalize_response"].into_iter().all(refuses);
         if let Some((Value::Function(function), of)) = owner(class, "check_permissions") {
             let this = instance.clone();
             let state = for_strangers(&mut self.eval, asked.method, asked.path, |eval| {
