@@ -6,6 +6,8 @@ use super::{APPS, HARMLESS_TAKERS, ROUTERS, SERVING, VERBS};
 use crate::py::eval::{Host, Site};
 use crate::py::value::{Arg, Args, External, List, ListKind, Place, Value};
 
+use super::entry::copied;
+pub(crate) use super::entry::{Entry, Own};
 use super::probe::{Probe, Seen};
 
 /// Something the host made.
@@ -69,50 +71,6 @@ pub(crate) enum RouteKind {
     WebSocket,
     /// One without.
     PlainWebSocket,
-}
-
-/// The prefix and the dependencies of a router.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Own<'p> {
-    pub(crate) prefix: Option<Arg<'p>>,
-    pub(crate) dependencies: Option<Arg<'p>>,
-}
-
-impl<'p> Own<'p> {
-    pub(crate) fn of(args: &Args<'p>) -> Self {
-        Self { prefix: args.keyword("prefix").cloned(), dependencies: args.keyword("dependencies").cloned() }
-    }
-
-    /// As they are now, whatever is done to the list later.
-    fn now(&self) -> Self {
-        let dependencies = self.dependencies.as_ref().map(|it| Arg { value: copied(&it.value), place: it.place });
-        Self { prefix: self.prefix.clone(), dependencies }
-    }
-}
-
-fn copied<'p>(value: &Value<'p>) -> Value<'p> {
-    match value {
-        Value::List(list) => Value::list(list.kind, list.items.borrow().clone(), list.open.get(), list.depth),
-        Value::OneOf(values) => Value::OneOf(Rc::new(values.iter().map(copied).collect())),
-        other => other.clone(),
-    }
-}
-
-/// One registration.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry<'p> {
-    pub(crate) what: What<'p>,
-    pub(crate) site: Site,
-    /// What the router had when it was registered.
-    pub(crate) own: Own<'p>,
-    /// The program changed the route afterwards, so that its dependencies may not run.
-    pub(crate) changed: bool,
-}
-
-impl<'p> Entry<'p> {
-    pub(crate) fn new(what: What<'p>, site: Site) -> Self {
-        Self { what, site, own: Own::default(), changed: false }
-    }
 }
 
 #[derive(Debug, Clone)]

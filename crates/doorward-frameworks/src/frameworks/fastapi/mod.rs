@@ -2,6 +2,7 @@
 
 mod answers;
 mod discover;
+mod entry;
 mod fields;
 mod findings;
 mod guards;
