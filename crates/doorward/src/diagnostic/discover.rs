@@ -16,8 +16,8 @@ pub(super) fn routes(id: &str) -> Option<Routes> {
         // Listed, but with something assumed; served, but no route; or registered where no request arrives.
         "DW2005" | "DW2008" | "DW2010" | "DW2012" | "DW2015" | "DW2021" | "DW2132" | "DW2133" | "DW2144" | "DW2150"
         | "DW2153" | "DW2241" | "DW2242" | "DW2243" | "DW2247" | "DW2343" => Some(Routes::Listed),
-        "DW2130" | "DW2151" | "DW2152" | "DW2240" | "DW2244" | "DW2245" | "DW2246" | "DW2260" | "DW2261" | "DW2340"
-        | "DW2341" | "DW2342" => Some(Routes::Missing),
+        "DW2130" | "DW2151" | "DW2152" | "DW2154" | "DW2240" | "DW2244" | "DW2245" | "DW2246" | "DW2260" | "DW2261"
+        | "DW2340" | "DW2341" | "DW2342" => Some(Routes::Missing),
         id if ("DW2001"..="DW2022").contains(&id) => Some(Routes::Missing),
         _ => None,
     }
