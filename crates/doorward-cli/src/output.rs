@@ -110,7 +110,10 @@ impl<W: Write> Write for Redacting<W> {
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        let text = String::from_utf8_lossy(&self.held);
+        let text = match std::str::from_utf8(&self.held) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(&self.held),
+        };
         let clean = match text.contains("PRIVATE KEY") {
             true => text.split_inclusive('\n').map(redacted_line).collect(),
             false => secret::redact(&text),

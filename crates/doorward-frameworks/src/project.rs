@@ -131,17 +131,25 @@ fn discover_here(given: &Path, options: &DiscoverOptions) -> Result<Analysis, Di
         return Err(DiscoverError::NotAFolder(shown));
     }
     let mut walked = walk::walk(&root);
-    let survey = facts::survey(&root, &walked);
-    if walked.sources.values().all(Vec::is_empty) {
+    let is_empty = walked.sources.values().all(Vec::is_empty);
+    let take = |walked: &mut walk::Walk, kind| walked.sources.remove(&kind).unwrap_or_default();
+    let texts = walked.texts();
+    let scripts = take(&mut walked, Kind::JavaScript);
+    let has_scripts = !scripts.is_empty();
+    // Neither needs the other, and each has parts that only one thread can do.
+    let mut unresolved = Vec::new();
+    let (survey, language) = rayon::join(
+        || facts::survey(&root, &walked, texts),
+        || js::packages::JavaScript::parse(&root, scripts, &walked.manifests, &mut unresolved),
+    );
+    if is_empty {
         let mut diagnostics = survey.findings;
         diagnostics.append(&mut walked.skipped);
         return Err(DiscoverError::Empty { folder: shown, diagnostics });
     }
     let mut reading = Reading { unresolved: std::mem::take(&mut walked.skipped), ..Reading::default() };
-    let take = |walked: &mut walk::Walk, kind| walked.sources.remove(&kind).unwrap_or_default();
-    let sources = take(&mut walked, Kind::JavaScript);
-    if !sources.is_empty() {
-        let language = js::packages::JavaScript::parse(&root, sources, &walked.manifests, &mut reading.unresolved);
+    if has_scripts {
+        reading.unresolved.append(&mut unresolved);
         reading.read(&language, options, &survey);
     }
     let sources = take(&mut walked, Kind::Python);

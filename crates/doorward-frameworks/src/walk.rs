@@ -100,11 +100,11 @@ pub(crate) struct Walk {
 
 impl Walk {
     /// For each of `files`, the text if it is a source file.
-    pub(crate) fn texts(&self) -> Vec<Option<&str>> {
+    pub(crate) fn texts(&self) -> Vec<Option<Arc<str>>> {
         // Both are in path order.
         let mut rest: Vec<_> = self.sources.values().map(|all| all.iter().peekable()).collect();
         let mut text = |path: &PathBuf| rest.iter_mut().find_map(|it| it.next_if(|(other, _)| other == path));
-        self.files.iter().map(|path| text(path).map(|(_, text)| &**text)).collect()
+        self.files.iter().map(|path| text(path).map(|(_, text)| Arc::clone(text))).collect()
     }
 }
 

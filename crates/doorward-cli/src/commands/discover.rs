@@ -28,6 +28,8 @@ pub(crate) fn run(arguments: &Arguments, flags: &DiscoverFlags) -> Outcome {
     }
     if arguments.json {
         output::json("discover", true, &findings, &analysis.inventory);
+        // The program ends here, and to take a large inventory apart takes time.
+        std::mem::forget(analysis);
         return Ok(Exit::Ok);
     }
     let survey = Survey { inventory: &analysis.inventory, findings: &findings, only_open: flags.open };

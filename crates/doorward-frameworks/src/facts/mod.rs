@@ -13,6 +13,7 @@ mod typescript;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use doorward::diagnostic::{Diagnostic, Location};
 use doorward::facts::{Ecosystem, Facts, ModuleSystem, Place, Variable, VersionSource};
@@ -59,9 +60,9 @@ const BINARY: &[&str] = &[
     "so", "dylib", "dll", "exe", "a", "o", "class", "pyc", "node", "db", "sqlite",
 ];
 
-/// Everything that is true of the tree as a whole.
-pub(crate) fn survey(root: &Path, walked: &Walk) -> Survey {
-    let mut survey = search(root, walked);
+/// Everything that is true of the tree as a whole. `texts` are those of its files, where they were read already.
+pub(crate) fn survey(root: &Path, walked: &Walk, texts: Vec<Option<Arc<str>>>) -> Survey {
+    let mut survey = search(root, walked, texts);
     survey.read_projects(root, walked);
     if !survey.uses_clerk() {
         // Others who use Svix write their webhook secrets the same way, and theirs are not our business.
@@ -72,14 +73,14 @@ pub(crate) fn survey(root: &Path, walked: &Walk) -> Survey {
 
 /// Searches every file of the tree, and those that git tracks although they are ignored. Environment files beside a
 /// manifest are read even where they are ignored.
-fn search(root: &Path, walked: &Walk) -> Survey {
+fn search(root: &Path, walked: &Walk, texts: Vec<Option<Arc<str>>>) -> Survey {
     let folders = walked.manifests.iter().filter_map(|(path, _)| path.parent());
     let Some(scanner) = Scanner::new() else { return Survey::default() };
     let tracked = Tracked::below(root);
-    let mut all: Vec<(String, Standing, Option<&str>)> = walked
+    let mut all: Vec<(String, Standing, Option<Arc<str>>)> = walked
         .files
         .iter()
-        .zip(walked.texts())
+        .zip(texts)
         .map(|(path, text)| {
             let file = relative(root, path);
             let standing =
@@ -88,7 +89,7 @@ fn search(root: &Path, walked: &Walk) -> Survey {
         })
         .collect();
     let known: BTreeSet<&str> = all.iter().map(|(file, ..)| file.as_str()).collect();
-    let mut more: Vec<(String, Standing, Option<&str>)> = Vec::new();
+    let mut more: Vec<(String, Standing, Option<Arc<str>>)> = Vec::new();
     for file in tracked.iter().flat_map(Tracked::iter) {
         if !known.contains(file) && !is_foreign(file) && is_inside(root, file) {
             more.push((file.to_owned(), Standing::Tracked, None));
@@ -125,7 +126,7 @@ fn read_one(
     scanner: &Scanner,
     root: &Path,
     file: String,
-    text: Option<&str>,
+    text: Option<Arc<str>>,
     standing: Standing,
     buffer: &mut Vec<u8>,
 ) -> Result<FileSeen, Box<Diagnostic>> {
@@ -137,7 +138,7 @@ fn read_one(
     };
     let path = root.join(&file);
     let seen = match text {
-        Some(text) => scanner.text(&path, text, buffer),
+        Some(text) => scanner.text(&path, &text, buffer),
         None if std::fs::metadata(&path).is_ok_and(|it| it.len() > scan::MAX_BYTES) => {
             return Err(unread("it is larger than 1 GB"));
         }

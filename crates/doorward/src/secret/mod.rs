@@ -72,8 +72,8 @@ const SHAPES: &[Shape] = &[
 /// No secret is shorter. Texts are long, and nearly all of their words are not worth a second look.
 const SHORTEST: usize = 20;
 
-fn is_secret_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-' | '.')
+fn is_secret_byte(byte: Option<&u8>) -> bool {
+    byte.is_some_and(|it| it.is_ascii_alphanumeric() || matches!(it, b'+' | b'/' | b'=' | b'_' | b'-' | b'.'))
 }
 
 /// What kind of secret a text holds, if any.
@@ -151,16 +151,25 @@ fn kind_of_word(word: &str) -> Option<&'static str> {
 
 /// Every run of characters that keys are made of and that is long enough for one, with its place.
 fn runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let bytes = text.as_bytes();
+    // What stands in front of it is part of no run.
     let mut from = 0;
     std::iter::from_fn(move || {
         loop {
-            let rest = text.as_bytes().get(from..).filter(|it| !it.is_empty())?;
-            let length = rest.iter().take_while(|it| is_secret_char(char::from(**it))).count();
-            let at = from;
-            // What ends a run is a byte that is none of theirs, be it a part of a longer character.
-            from += length + 1;
-            if length >= SHORTEST {
-                return text.get(at..at + length).map(|run| (at, run));
+            // A run that begins in the next bytes and is long enough has this one, too: most are never looked at.
+            let probe = from + SHORTEST - 1;
+            if !is_secret_byte(bytes.get(probe)) {
+                bytes.get(probe)?;
+                from = probe + 1;
+                continue;
+            }
+            let before = bytes.get(from..probe)?.iter().rposition(|it| !is_secret_byte(Some(it)));
+            let start = before.map_or(from, |at| from + at + 1);
+            let after = bytes.get(probe..)?.iter().position(|it| !is_secret_byte(Some(it)));
+            let end = after.map_or(bytes.len(), |at| probe + at);
+            from = end + 1;
+            if end - start >= SHORTEST {
+                return text.get(start..end).map(|run| (start, run));
             }
         }
     })
@@ -186,6 +195,20 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_are_what_is_left_between_other_characters() {
+        let runs_of = |lengths: &[usize]| lengths.iter().map(|it| "k".repeat(*it)).collect::<Vec<_>>();
+        for separator in [" ", "\n\n", "é", "\"; \""] {
+            for lengths in [[19, 20, 21], [20, 20, 20], [1, 40, 19], [0, 19, 60], [39, 0, 20], [19, 19, 19]] {
+                let text = runs_of(&lengths).join(separator);
+                let naive = text.split(|c: char| c != 'k').filter(|it| it.len() >= SHORTEST);
+                let found: Vec<_> = runs(&text).map(|(_, run)| run).collect();
+                assert_eq!(found, naive.collect::<Vec<_>>(), "{text}");
+                assert!(runs(&text).all(|(at, run)| text[at..].starts_with(run)), "{text}");
+            }
+        }
+    }
 
     #[test]
     fn a_secret_is_found_wherever_it_stands() {
