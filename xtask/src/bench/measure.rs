@@ -1,7 +1,7 @@
 //! Running programs against each other.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -29,12 +29,13 @@ pub(crate) fn interleaved(programs: &[Program], dir: &Path, runs: usize) -> Resu
     let mut memory = vec![0.0_f64; programs.len()];
     for round in 0..=runs {
         for ((program, times), memory) in programs.iter().zip(&mut times).zip(&mut memory) {
-            let (time, peak) = within(program, dir, PATIENCE)?;
+            let ended = within(program, dir, PATIENCE)?;
+            ended.well(program)?;
             // The first round fills the caches.
             if round > 0 {
-                times.push(time.as_secs_f64());
+                times.push(ended.time.as_secs_f64());
             }
-            *memory = memory.max(peak);
+            *memory = memory.max(ended.peak);
         }
     }
     Ok(times.into_iter().zip(memory).map(|(times, memory)| Figures { seconds: median(times), memory }).collect())
@@ -43,8 +44,16 @@ pub(crate) fn interleaved(programs: &[Program], dir: &Path, runs: usize) -> Resu
 /// Longer than any of these programs may take.
 const PATIENCE: Duration = Duration::from_secs(1_800);
 
+/// How a program ended: after which time, with how many MiB at most.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) time: Duration,
+    pub(crate) peak: f64,
+    pub(crate) status: ExitStatus,
+}
+
 /// Runs a program once, and no longer than `patience`. Returns the time, and the most memory it held in MiB.
-pub(crate) fn within(program: &Program, dir: &Path, patience: Duration) -> Result<(Duration, f64)> {
+pub(crate) fn within(program: &Program, dir: &Path, patience: Duration) -> Result<Ended> {
     let (command, args) = program.line.split_first().context("a program without a name")?;
     let start = Instant::now();
     let mut child = Command::new(command)
@@ -73,13 +82,17 @@ pub(crate) fn within(program: &Program, dir: &Path, patience: Duration) -> Resul
         wait = (wait * 2).min(Duration::from_millis(2));
     };
     let time = start.elapsed();
-    // Findings end many of these programs with 1, or a number of their own; only a crash has no code.
-    anyhow::ensure!(
-        status.code().is_some_and(|code| code != 2 && code < 101 || code >= 200),
-        "{} failed ({status})",
-        program.name
-    );
-    Ok((time, peak))
+    Ok(Ended { time, peak, status })
+}
+
+impl Ended {
+    /// Refuses a program that crashed, or did not do its work.
+    pub(crate) fn well(&self, program: &Program) -> Result<()> {
+        // Findings end many of these programs with 1, or a number of their own; only a crash has no code.
+        let well = self.status.code().is_some_and(|code| code != 2 && code < 101 || code >= 200);
+        anyhow::ensure!(well, "{} failed ({})", program.name, self.status);
+        Ok(())
+    }
 }
 
 /// The high-water mark of a process in MiB; zero where the system does not tell.
