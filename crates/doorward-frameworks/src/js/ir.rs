@@ -178,7 +178,7 @@ pub(crate) enum Pattern {
     Ignore,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Function {
     pub(crate) span: Span,
     pub(crate) name: Option<Arc<str>>,

@@ -641,10 +641,26 @@ impl Lower<'_> {
                         });
                     }
                 }
+                ast::ClassElement::StaticBlock(it) => class.fields.push(self.static_block(it)),
                 _ => {}
             }
         }
         class
+    }
+
+    /// A block that runs when its class is made: the value of a field that nobody can name is what it returns.
+    fn static_block(&mut self, it: &ast::StaticBlock) -> Field {
+        let span = span(it.span);
+        let function = Function { span, arrow: true, body: self.stmts(&it.body), ..Function::default() };
+        let function = Expr { span, kind: ExprKind::Function(Arc::new(function)) };
+        Field {
+            name: Arc::from("static {}"),
+            value: Some(Expr { span, kind: ExprKind::Call(Box::new(function), Vec::new()) }),
+            is_static: true,
+            decorators: Vec::new(),
+            of: None,
+            optional: false,
+        }
     }
 
     fn items(&mut self, arguments: &[ast::Argument]) -> Vec<Item> {

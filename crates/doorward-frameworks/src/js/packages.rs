@@ -327,6 +327,9 @@ pub(crate) fn problem(program: &Program, problem: &Problem) -> Diagnostic {
                 .at(location(program, *place))
                 .help("correct the path, or generate the file first; until then, routes in it are not known")
         }
+        Problem::Text(place) => Diagnostic::new("DW2023", "code is made of a text while the program runs")
+            .at(location(program, *place))
+            .help("write what it does as code; until then, routes that it registers are not known"),
         Problem::TooComplex(place) => {
             Diagnostic::new("DW2013", "the program does more at start-up than doorward follows; the rest was not read")
                 .at(location(program, *place))

@@ -18,7 +18,7 @@ pub(super) fn routes(id: &str) -> Option<Routes> {
         | "DW2153" | "DW2241" | "DW2242" | "DW2243" | "DW2247" | "DW2343" => Some(Routes::Listed),
         "DW2130" | "DW2151" | "DW2152" | "DW2154" | "DW2240" | "DW2244" | "DW2245" | "DW2246" | "DW2260" | "DW2261"
         | "DW2340" | "DW2341" | "DW2342" => Some(Routes::Missing),
-        id if ("DW2001"..="DW2022").contains(&id) => Some(Routes::Missing),
+        id if ("DW2001"..="DW2023").contains(&id) => Some(Routes::Missing),
         _ => None,
     }
 }
@@ -110,6 +110,10 @@ codes! {
     "DW2022" Info "middleware of a package doorward does not know"
     "A middleware comes from a package that is not in doorward's tables. Most such middleware only looks at requests or \
      changes them, and some answers them: what it serves is not in the inventory. Read what the package does."
+
+    "DW2023" Warning "code is made of a text while the program runs"
+    "`eval`, `new Function`, `exec` and their kin run what a text says, and the text is only known when the program runs. \
+     If it registers routes or takes guards away, the inventory does not show it. Write what it does as code."
 
     "DW2101" Warning "requireAuth() of @clerk/express is deprecated"
     "`requireAuth()` answers an unauthenticated API call with a redirect, not with 401, and accepts API keys and OAuth \

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::members::{bound, foreign_parent};
 use super::platform::string_method;
-use super::{Eval, Flow, Frame, Host, MAX_CALL_DEPTH, MAX_DEPTH, MAX_GUESSED_STEPS, MAX_RECURSION, Site};
+use super::{Eval, Flow, Frame, Host, MAX_CALL_DEPTH, MAX_DEPTH, MAX_GUESSED_STEPS, MAX_RECURSION, Problem, Site};
 use crate::js::ir::{Expr, ExprKind, Function, Item, Span};
 use crate::js::value::{Arg, ClassValue, Closure, External, Object, Scope, Slot, Value};
 
@@ -221,6 +221,9 @@ impl<H: Host> Eval<'_, H> {
         if let Some(value) = self.platform(external, args) {
             return value;
         }
+        if runs_text(external, args) {
+            self.problem(Problem::Text(site.place()));
+        }
         self.foreign(args, site, external.package().is_some());
         Value::External(Rc::new(External::Call(Rc::clone(external), args.to_vec(), site.place())))
     }
@@ -404,4 +407,14 @@ impl<H: Host> Eval<'_, H> {
 
 pub(super) fn unknown_args(function: &Function) -> Vec<Arg> {
     function.params.iter().map(|_| Arg { value: Value::Unknown, span: Span::default(), spread: false }).collect()
+}
+
+/// Whether a call makes code of a text. `Function("return this")` is how old code names the global object.
+fn runs_text(callee: &External, args: &[Arg]) -> bool {
+    match callee.path().as_slice() {
+        ["eval"] => true,
+        ["Function"] => args.last().is_none_or(|it| it.value.as_str() != Some("return this")),
+        ["vm", name] => name.starts_with("runIn"),
+        _ => false,
+    }
 }

@@ -115,6 +115,8 @@ pub(crate) enum Problem {
     DynamicImport(Place),
     /// An import of a file that isn't there.
     MissingModule(Place, String),
+    /// `eval(text)`.
+    Text(Place),
     /// The program does too much at start-up.
     TooComplex(Place),
 }

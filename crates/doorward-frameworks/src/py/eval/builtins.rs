@@ -4,7 +4,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::operators::{copy_into, printed};
-use super::{Eval, Host, Site};
+use super::{Eval, Host, Problem, Site};
 use crate::py::value::{Args, Dict, External, ListKind, Value};
 
 impl<'p, H: Host<'p>> Eval<'p, H> {
@@ -98,6 +98,10 @@ impl<'p, H: Host<'p>> Eval<'p, H> {
                 }
                 _ => Value::Unknown,
             },
+            "exec" | "eval" => {
+                self.problem(Problem::Text(site.place()));
+                Value::Unknown
+            }
             "getattr" => match args.get(1, "").and_then(Value::as_str) {
                 Some(attribute) => {
                     let object = first.unwrap_or(Value::Unknown);

@@ -202,6 +202,8 @@ pub(crate) enum Problem {
     DynamicImport(Place),
     /// An import of a module that isn't there.
     MissingModule(Place, String),
+    /// `exec(text)`.
+    Text(Place),
     /// The program does too much at start-up.
     TooComplex(Place),
 }
