@@ -4,36 +4,41 @@
 //! Then each application is walked in the order Express would try its layers, with the middleware that has gone
 //! before.
 
+mod before;
 mod errors;
 mod findings;
 mod host;
 mod leftovers;
+mod parts;
 pub(in crate::frameworks) mod paths;
 mod places;
+mod routes;
 mod shape;
 mod templates;
 mod trace;
+mod used;
 mod wiring;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use doorward::diagnostic::{Diagnostic, Location};
-use doorward::inventory::{Guard, GuardSeen, GuardState, Method, Route, RouteId, Step};
-use doorward::path::{PathTemplate, Segment};
-use doorward::shape::Shape;
+use doorward::inventory::{GuardState, Method, RouteId};
+use doorward::path::PathTemplate;
 
+use self::before::{Before, covers, sheltered};
 use self::host::{Express, Kind, Layer, LayerKind};
+use self::parts::{Part, parts};
+use self::routes::Registration;
 use self::trace::Way;
-use super::SERVES_PAGES;
+use self::used::Used;
 use crate::js;
-use crate::js::eval::{Branch, Eval, Problem};
+use crate::js::eval::{Eval, Problem};
 use crate::js::flow::{self, Flow};
 use crate::js::guards::{self, Verdict};
 use crate::js::ir::Span;
 use crate::js::program::Program;
 use crate::js::shapes::Shapes;
-use crate::js::value::{Arg, Closure, External, Place, Value};
-use crate::model::{HandlerKind, Site};
+use crate::js::value::{Closure, Place, Value};
 use crate::project::{Found, Package};
 use crate::walk::printable;
 
@@ -81,23 +86,6 @@ fn major(version: &str) -> u32 {
     digits.parse().unwrap_or(5)
 }
 
-/// A middleware that runs before what follows it.
-#[derive(Debug, Clone)]
-struct Before {
-    prefix: PathTemplate,
-    /// Only the path itself, not what is below it.
-    exact: bool,
-    /// A catch-all at the end of its path may be empty.
-    bare: bool,
-    method: Option<String>,
-    name: String,
-    verdict: Verdict,
-    branch: Branch,
-    place: Place,
-    /// Where in `Reader::guards` it is counted.
-    guard: Option<usize>,
-}
-
 /// A guard, and whether it protects anything.
 #[derive(Debug)]
 struct Protects {
@@ -106,17 +94,6 @@ struct Protects {
     prefix: PathTemplate,
     anything: bool,
 }
-
-/// One handler of a registration, arrays taken apart.
-#[derive(Debug, Clone)]
-struct Part {
-    value: Value,
-    span: Span,
-    spread: bool,
-}
-
-/// A handler of a route: its name, what it does, where it stands, and whether it is the last.
-type Own = (String, Verdict, Place, bool);
 
 struct Reader<'p> {
     program: &'p Program,
@@ -219,10 +196,13 @@ impl Reader<'_> {
                 None => vec![PathTemplate::root()],
             };
             match &layer.kind {
-                LayerKind::Use => self.used(&layer, &paths, prefix, way, chain, stack, reached),
+                LayerKind::Use => {
+                    let used = Used { layer: &layer, paths: &paths, prefix, way };
+                    self.used(&used, chain, stack, reached);
+                }
                 LayerKind::Route(method) => {
                     let targets: Vec<PathTemplate> = paths.iter().map(|it| prefix.join(it)).collect();
-                    self.routes(method, &targets, &layer, way, chain);
+                    self.routes(&Registration { method, targets: &targets, layer: &layer, way }, chain);
                 }
                 LayerKind::Computed => {
                     let place = self.location(layer.site.module, layer.site.call);
@@ -235,107 +215,11 @@ impl Reader<'_> {
                         .help("register it with `get`, `post` and so on, so that it can be named in a policy"),
                     );
                     let targets: Vec<PathTemplate> = paths.iter().map(|it| prefix.join(it)).collect();
-                    self.routes(Method::ALL, &targets, &layer, way, chain);
+                    self.routes(&Registration { method: Method::ALL, targets: &targets, layer: &layer, way }, chain);
                 }
             }
         }
         stack.pop();
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the state of one walk, used once")]
-    fn used(
-        &mut self,
-        layer: &Layer,
-        paths: &[PathTemplate],
-        prefix: &PathTemplate,
-        way: &Way,
-        chain: &mut Vec<Before>,
-        stack: &mut Vec<usize>,
-        reached: &mut BTreeSet<usize>,
-    ) {
-        let all = parts(&layer.handlers);
-        let last = all.len().saturating_sub(1);
-        for (at, part) in all.iter().enumerate() {
-            if part.spread {
-                self.unknown_handlers(&layer.site, part.span);
-            }
-            let mut judged = false;
-            let flow = self.flow_of(&part.value);
-            for value in part.value.each() {
-                match value {
-                    Value::Host(inner) if self.kind(inner).is_some_and(|it| !matches!(it, Kind::Route(..))) => {
-                        for path in paths {
-                            let step = self.mount(layer, path, part);
-                            let way = way.through(&layer.site.branch, chain.len(), step);
-                            self.walk(inner, &prefix.join(path), &way, chain, stack, reached);
-                        }
-                    }
-                    value @ Value::Function(_) if is_error_handler(&value) => {
-                        if errors::forgives(&value) {
-                            let place = Place { module: layer.site.module, span: part.span };
-                            self.forgive_below(chain, prefix, place);
-                        }
-                    }
-                    Value::Function(closure) if self.answers_all(&closure) => {
-                        let rest = PathTemplate::from_segments(vec![Segment::CatchAll("path".to_owned())]);
-                        let targets: Vec<PathTemplate> = paths
-                            .iter()
-                            .map(|it| prefix.join(it))
-                            .map(|it| match it.segments().last() {
-                                Some(Segment::CatchAll(_)) => it,
-                                _ => it.join(&rest),
-                            })
-                            .collect();
-                        self.routes(Method::ALL, &targets, layer, way, chain);
-                    }
-                    _ if judged => {}
-                    value => {
-                        judged = true;
-                        self.mount_of_unknown(&value, part, layer, paths, at == last);
-                        let text = self.text(layer.site.module, part.span);
-                        let place = Place { module: layer.site.module, span: part.span };
-                        let verdict = self.judge(&part.value, &text, place);
-                        let name = self.shown(&part.value, &text);
-                        let first = paths.first().map_or_else(|| prefix.clone(), |it| prefix.join(it));
-                        if verdict.state == GuardState::Open
-                            && self.answers_some(&part.value, flow)
-                            && !paths.iter().all(|it| sheltered(chain, &way.branches, layer, &prefix.join(it)))
-                        {
-                            self.tell_of_answers(&name, place);
-                        }
-                        if let Value::External(external) = &value
-                            && SERVES_PAGES.contains(&external.name().as_str())
-                        {
-                            self.files_for_anyone(chain, &way.branches, layer, part, paths, prefix);
-                        }
-                        let guard = self.count_guard(&verdict, &name, place, first);
-                        if at < last
-                            && let Some(guard) = guard.and_then(|it| self.guards.get_mut(it))
-                        {
-                            // It guards what follows it in the same call, whatever that is.
-                            guard.anything = true;
-                        }
-                        for path in paths {
-                            chain.push(Before {
-                                prefix: prefix.join(path),
-                                exact: false,
-                                bare: self.bare(layer),
-                                method: None,
-                                name: name.clone(),
-                                verdict: verdict.clone(),
-                                branch: layer.site.branch.clone(),
-                                place,
-                                guard,
-                            });
-                        }
-                    }
-                }
-            }
-            if flow.stops() && flow.terminal() {
-                self.unheard(layer, all.get(at + 1..).unwrap_or_default());
-                break;
-            }
-        }
     }
 
     /// Whether a catch-all at the end of a path also matches when nothing is left: `{/*rest}`, or `*` of Express 4.
@@ -449,202 +333,6 @@ impl Reader<'_> {
     }
 
     /// Registers `method` on each of `targets`.
-    fn routes(&mut self, method: &str, targets: &[PathTemplate], layer: &Layer, way: &Way, chain: &mut Vec<Before>) {
-        let mut all = parts(&layer.handlers);
-        if method == "OPTIONS" && !all.is_empty() && all.iter().all(|it| is_cors(&it.value)) {
-            // It answers preflights, as `app.use(cors())` does. Nobody is let in or kept out.
-            return;
-        }
-        let module = layer.site.module;
-        let mut own: Vec<Own> = Vec::new();
-        let flows: Vec<Flow> = all.iter().map(|it| self.flow_of(&it.value)).collect();
-        if let Some(end) = flows.iter().position(|it| it.stops()) {
-            let behind = all.split_off(end + 1);
-            self.unheard(layer, &behind);
-        }
-        let last = all.iter().rposition(|it| !is_error_handler(&it.value)).unwrap_or(0);
-        // Whether something before may have answered already.
-        let mut answered = false;
-        let mut ends_with_guard = None;
-        let mut passes_on = false;
-        for (at, part) in all.iter().enumerate() {
-            if part.spread {
-                self.unknown_handlers(&layer.site, part.span);
-            }
-            let place = Place { module, span: part.span };
-            if errors::forgives(&part.value) {
-                self.forgive(own.iter_mut().map(|it| &mut it.1), place);
-            }
-            if is_error_handler(&part.value) || matches!(part.value, Value::Host(_)) {
-                continue;
-            }
-            let text = self.text(module, part.span);
-            let is_last = at == last && !part.spread;
-            let verdict = match &part.value {
-                // What answers is not what guards, unless it is made to pass requests on.
-                Value::Function(closure) if is_last => {
-                    let mut body = guards::Body::default();
-                    guards::scan(&mut self.eval, closure, &mut body, &mut HashSet::new(), 4);
-                    if method == Method::ALL && self.only_not_found(closure) {
-                        return;
-                    }
-                    let flow = flows.get(at).copied().unwrap_or_default();
-                    let answers = flow.shows && !body.refuses;
-                    if method == Method::ALL && body.continues && closure.function.arity == 3 && !answers {
-                        passes_on = true;
-                        let verdict = self.judge(&part.value, &text, place);
-                        ends_with_guard = (verdict.state != GuardState::Open).then(|| verdict.clone());
-                        verdict
-                    } else {
-                        let inline = body.refuses && body.get_auth;
-                        let state = if inline { GuardState::Unsure } else { GuardState::Open };
-                        Verdict::new(state, self.file(closure.module))
-                    }
-                }
-                Value::External(_) if is_last => {
-                    let verdict = self.judge(&part.value, &text, place);
-                    if verdict.state == GuardState::Guarded {
-                        passes_on = method == Method::ALL;
-                        ends_with_guard = Some(verdict.clone());
-                        verdict
-                    } else {
-                        Verdict { state: GuardState::Open, ..verdict }
-                    }
-                }
-                _ if is_last => Verdict::new(GuardState::Open, ""),
-                value => self.judge(value, &text, place),
-            };
-            let mut verdict = verdict;
-            if answered && verdict.state == GuardState::Guarded {
-                verdict.state = GuardState::Unsure;
-                verdict.asks = None;
-            }
-            let name = self.shown(&part.value, &text);
-            let flow = flows.get(at).copied().unwrap_or_default();
-            let guarded = own.iter().any(|(_, verdict, ..)| verdict.state == GuardState::Guarded)
-                || targets.iter().all(|it| sheltered(chain, &way.branches, layer, it));
-            if !is_last && !guarded && verdict.state == GuardState::Open && self.answers_some(&part.value, flow) {
-                answered = true;
-                self.tell_of_answers(&name, place);
-            }
-            own.push((name, verdict, place, is_last));
-        }
-        // `app.all('/api/*path', auth)` answers nobody: it is middleware, written as a route.
-        let maybe_bare = layer.kind == LayerKind::Use || self.bare(layer);
-        let targets_of_routes = if passes_on { &[] } else { targets };
-        let shape = if targets_of_routes.is_empty() { Shape::default() } else { self.shape(&all) };
-        for target in targets_of_routes {
-            let id = RouteId { method: Method::new(method), path: target.clone() };
-            let mut names = Vec::new();
-            let mut by = Vec::new();
-            let mut state = GuardState::Open;
-            let mut hits = Vec::new();
-            let mut passed = Vec::new();
-            for (at, before) in chain.iter().enumerate() {
-                let method_fits = before.method.as_deref().is_none_or(|it| it == Method::ALL || it == method);
-                if !method_fits || !before.covers(target, false) {
-                    continue;
-                }
-                names.push(before.name.clone());
-                passed.push(at);
-                hits.extend(before.guard);
-                let always = way.branches.iter().chain([&layer.site.branch]).any(|it| it.starts_with(&before.branch));
-                let sure = always && before.covers(target, maybe_bare);
-                let seen = if before.verdict.state == GuardState::Guarded && !sure {
-                    GuardState::Unsure
-                } else {
-                    before.verdict.state
-                };
-                self.see(&before.name, &before.verdict, seen, before.place, &mut state, &mut by);
-            }
-            for hit in hits {
-                if let Some(guard) = self.guards.get_mut(hit) {
-                    guard.anything = true;
-                }
-            }
-            for (name, verdict, place, is_last) in &own {
-                if !is_last {
-                    names.push(name.clone());
-                }
-                self.see(name, verdict, verdict.state, *place, &mut state, &mut by);
-            }
-            let trace = self.trace(way, chain, &passed, layer, target, &own);
-            self.add(id, layer, (names, trace, shape.clone()), Guard { state, by });
-        }
-        if let Some(verdict) = ends_with_guard {
-            let (name, _, place, _) =
-                own.last().cloned().unwrap_or_else(|| (String::new(), verdict.clone(), Place::default(), true));
-            for target in targets {
-                chain.push(Before {
-                    prefix: target.clone(),
-                    exact: true,
-                    bare: self.bare(layer),
-                    method: Some(method.to_owned()),
-                    name: name.clone(),
-                    verdict: verdict.clone(),
-                    branch: layer.site.branch.clone(),
-                    place,
-                    guard: if passes_on { self.count_guard(&verdict, &name, place, target.clone()) } else { None },
-                });
-            }
-        }
-    }
-
-    fn see(
-        &self,
-        name: &str,
-        verdict: &Verdict,
-        seen: GuardState,
-        place: Place,
-        state: &mut GuardState,
-        by: &mut Vec<GuardSeen>,
-    ) {
-        if seen == GuardState::Open && verdict.kind != HandlerKind::Doorward {
-            return;
-        }
-        by.push(GuardSeen {
-            name: name.to_owned(),
-            origin: verdict.origin.clone(),
-            file: self.file(place.module),
-            line: self.location(place.module, place.span).line,
-            asks: if seen == verdict.state { verdict.asks.clone() } else { None },
-        });
-        *state = match (*state, seen) {
-            (GuardState::Guarded, _) | (_, GuardState::Guarded) => GuardState::Guarded,
-            (GuardState::Unsure, _) | (_, GuardState::Unsure) => GuardState::Unsure,
-            _ => GuardState::Open,
-        };
-    }
-
-    fn add(&mut self, id: RouteId, layer: &Layer, known: (Vec<String>, Vec<Step>, Shape), guard: Guard) {
-        let (chain, trace, shape) = known;
-        let place = layer.site.place();
-        // In a chain over several lines, the line of the method is the one people look at.
-        let method = Span { start: layer.site.callee_end.saturating_sub(1), end: layer.site.call.end };
-        let line = self.location(place.module, method).line;
-        let file = self.file(place.module);
-        let key = (id.clone(), place);
-        if let Some(known) = self.seen.get(&key).and_then(|at| self.found.routes.get_mut(*at)) {
-            // Reached twice, as when a factory is called twice: the weaker protection is the true one.
-            if strength(guard.state) < strength(known.guard.state) {
-                known.guard = guard;
-                known.chain = chain;
-                known.trace = trace;
-            }
-            return;
-        }
-        self.seen.insert(key, self.found.routes.len());
-        self.found.routes.push(Route { chain, trace, shape, guard, ..Route::new(id.clone(), file.clone(), line) });
-        if let Some(site) = self.sites.get(&place).and_then(|at| self.found.source.sites.get_mut(*at)) {
-            site.routes.push(id);
-            return;
-        }
-        let handlers = self.handlers(layer);
-        self.sites.insert(place, self.found.source.sites.len());
-        let call = place.span.range();
-        self.found.source.sites.push(Site { routes: vec![id], file, line, call, handlers });
-    }
-
     /// A handler's name for people: never with arguments, which may hold secrets, except for our own guards.
     fn shown(&self, value: &Value, text: &str) -> String {
         let text = one_line(text);
@@ -698,89 +386,6 @@ fn is_cors(value: &Value) -> bool {
 
 fn is_error_handler(value: &Value) -> bool {
     matches!(value, Value::Function(closure) if closure.function.arity >= 4)
-}
-
-/// The handlers, with arrays taken apart.
-fn parts(args: &[Arg]) -> Vec<Part> {
-    fn flatten(value: &Value, span: Span, depth: usize, all: &mut Vec<Part>) {
-        if all.len() > MAX_PARTS {
-            return;
-        }
-        match value {
-            Value::Array(array) if depth < 8 => {
-                for item in array.items.borrow().iter() {
-                    flatten(item, item_span(item, span), depth + 1, all);
-                }
-                if array.open.get() {
-                    all.push(Part { value: Value::Unknown, span, spread: true });
-                }
-            }
-            Value::Undefined | Value::Null | Value::Bool(_) => {}
-            Value::External(external) if depth < 8 && guards::wrapped(external).is_some() => {
-                flatten(&guards::wrapped(external).unwrap_or(Value::Unknown), span, depth + 1, all);
-            }
-            other => all.push(Part { value: other.clone(), span, spread: false }),
-        }
-    }
-    let mut all = Vec::new();
-    for arg in args {
-        if arg.spread {
-            all.push(Part { value: Value::Unknown, span: arg.span, spread: true });
-        } else {
-            flatten(&arg.value, arg.span, 0, &mut all);
-        }
-    }
-    all
-}
-
-/// Where an item of an array literal stands: a call knows its own place, if it lies within the argument.
-fn item_span(item: &Value, whole: Span) -> Span {
-    match item {
-        Value::External(external) => match &**external {
-            External::Call(_, _, place) if inside(place.span, whole) => place.span,
-            _ => whole,
-        },
-        Value::Function(closure) if inside(closure.function.span, whole) => closure.function.span,
-        _ => whole,
-    }
-}
-
-/// Whether something that guards runs before every request to `target`.
-fn sheltered(chain: &[Before], branches: &[Branch], layer: &Layer, target: &PathTemplate) -> bool {
-    chain.iter().any(|it| {
-        it.verdict.state == GuardState::Guarded
-            && it.method.as_deref().is_none_or(|it| it == Method::ALL)
-            && it.covers(target, layer.kind == LayerKind::Use)
-            && branches.iter().chain([&layer.site.branch]).any(|branch| branch.starts_with(&it.branch))
-    })
-}
-
-impl Before {
-    fn covers(&self, route: &PathTemplate, maybe_bare: bool) -> bool {
-        covers(&self.prefix, self.exact, self.bare, route, maybe_bare)
-    }
-}
-
-/// Whether a middleware at `before` runs for every request that `route` takes. `bare`: a catch-all at its end may be
-/// empty; `maybe_bare`: one at the end of `route` may.
-fn covers(before: &PathTemplate, exact: bool, bare: bool, route: &PathTemplate, maybe_bare: bool) -> bool {
-    let (ours, theirs) = (before.segments(), route.segments());
-    for (at, segment) in ours.iter().enumerate() {
-        let hit = match (segment, theirs.get(at)) {
-            (Segment::CatchAll(_), Some(Segment::CatchAll(_))) => return bare || !maybe_bare,
-            (Segment::CatchAll(_), theirs) => return bare || theirs.is_some(),
-            (_, None) => false,
-            (Segment::Literal(one), Some(Segment::Literal(two))) => one.eq_ignore_ascii_case(two),
-            (Segment::Param { prefix, suffix, .. }, Some(Segment::Literal(_) | Segment::Param { .. })) => {
-                prefix.is_empty() && suffix.is_empty() || Some(segment) == theirs.get(at)
-            }
-            _ => false,
-        };
-        if !hit {
-            return false;
-        }
-    }
-    !exact || ours.len() == theirs.len()
 }
 
 /// One line of at most 80 characters.

@@ -4,7 +4,8 @@ use doorward::inventory::{Step, StepKind};
 use doorward::path::PathTemplate;
 
 use super::host::{Layer, LayerKind};
-use super::{Before, Own, Part, Reader, callee, one_line};
+use super::routes::Own;
+use super::{Before, Part, Reader, callee, one_line};
 use crate::js::eval::Branch;
 use crate::js::ir::Span;
 use crate::js::value::Place;
