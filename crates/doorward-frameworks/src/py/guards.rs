@@ -310,11 +310,63 @@ pub(crate) fn is_credential(name: &str) -> bool {
         && !lower.contains("idempotency")
 }
 
+/// What somebody sends whose credentials mean nothing: they look right, and whatever only looks at them lets them pass.
+pub(crate) const FORGED: &str = "forged.forged.forged";
+const WRITTEN: &str = "*written by whoever asks*";
+const ASSUMED: &str = "*taken where nothing is sent*";
+
+/// A part of a request that holds no credentials, and may be anything.
+pub(crate) fn written<'p>() -> Value<'p> {
+    Value::package(WRITTEN)
+}
+
+/// What counts as sent where nothing is, and isn't known: it may be the secret itself.
+pub(crate) fn assumed<'p>() -> Value<'p> {
+    Value::package(ASSUMED)
+}
+
+/// Whether whoever asks chose a value.
+fn is_written(value: &Value) -> bool {
+    match value {
+        Value::Str(it) => it.text.contains(FORGED),
+        Value::External(it) => it.package() == Some(WRITTEN),
+        Value::OneOf(values) => values.iter().any(is_written),
+        _ => false,
+    }
+}
+
+/// What comparing with a secret gives: a stranger doesn't know it, unless it is theirs, or what counts without any.
+pub(crate) fn compared<'p>(args: &Args<'p>) -> Value<'p> {
+    let [one, two, ..] = args.positional.as_slice() else { return Value::Bool(false) };
+    let (one, two) = (&one.value, &two.value);
+    let is_assumed = |it: &Value| matches!(it, Value::External(it) if it.package() == Some(ASSUMED));
+    let same = match (one.as_str(), two.as_str()) {
+        (Some(one), Some(two)) => one == two,
+        _ => is_written(one) && is_written(two),
+    };
+    if same || is_assumed(one) || is_assumed(two) { Value::Unknown } else { Value::Bool(false) }
+}
+
+/// Whether a token is checked with a key that its writer names as well.
+fn key_is_theirs(args: &Args) -> bool {
+    let is_sent = !matches!(args.get(0, "jwt").or_else(|| args.named("token")).and_then(Value::truth), Some(false));
+    is_sent && args.get(1, "key").is_some_and(is_written)
+}
+
+/// Whether what is verified is a token that the program itself made.
+fn is_own_token(args: &Args) -> bool {
+    let token = args.get(0, "jwt").or_else(|| args.named("token"));
+    matches!(token, Some(Value::External(it)) if it.called().is_some() && it.last() == "encode"
+        && matches!(it.package(), Some("jwt" | "jose")))
+}
+
 /// Whether a call raises for credentials that are missing or wrong.
 pub(crate) fn verifies(callee: &External, args: &Args) -> bool {
     let package = callee.package().unwrap_or_default();
     match (package, callee.last()) {
-        ("jwt" | "jose" | "authlib" | "joserfc", "decode") => !skips_signature(args),
+        ("jwt" | "jose" | "authlib" | "joserfc", "decode") => {
+            !(skips_signature(args) || key_is_theirs(args) || is_own_token(args))
+        }
         ("clerk_backend_api", "verify_token" | "verify_token_async") => true,
         ("firebase_admin", "verify_id_token" | "verify_session_cookie") => true,
         ("google", "verify_oauth2_token" | "verify_token" | "verify_firebase_token") => true,
@@ -326,7 +378,7 @@ pub(crate) fn verifies(callee: &External, args: &Args) -> bool {
 /// Whether a call reads claims that nobody verified.
 pub(crate) fn is_unverified(callee: &External, args: &Args) -> bool {
     match callee.last() {
-        "decode" => matches!(callee.package(), Some("jwt" | "jose")) && skips_signature(args),
+        "decode" => matches!(callee.package(), Some("jwt" | "jose")) && (skips_signature(args) || key_is_theirs(args)),
         "get_unverified_claims" => true,
         // The middle of a token, taken apart by hand.
         "loads" => args.all().any(|it| it.value.external_name().is_some_and(|it| it.contains("b64decode"))),

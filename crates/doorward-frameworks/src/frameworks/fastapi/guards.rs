@@ -9,6 +9,7 @@ use super::host::Kind;
 use super::parameters::Parameter;
 use super::probe::{self, Probe, Seen};
 use crate::py::eval::{Outcome, Site};
+use crate::py::guards::{assumed, written};
 use crate::py::value::{Arg, Args, External, Place, Value};
 
 /// Sub-dependencies go no deeper in any program people write.
@@ -284,7 +285,7 @@ impl<'p> Reader<'p> {
         let Some((kind, args)) = parameter.marker(&["Header", "Cookie", "Query"]) else { return Value::Unknown };
         let alias = args.named("alias").and_then(Value::as_str).unwrap_or(parameter.name);
         if !(kind == "Cookie" || probe::is_credential(alias)) {
-            return Value::Unknown;
+            return written();
         }
         if probe == Probe::Forger {
             return probe::credential(probe, alias);
@@ -292,6 +293,7 @@ impl<'p> Reader<'p> {
         let own = args.get(0, "default").cloned().filter(|it| !matches!(it, Value::Ellipsis));
         let outer = parameter.default.clone().filter(|it| !matches!(it, Value::External(_) | Value::Ellipsis));
         match own.or(outer) {
+            Some(Value::Unknown | Value::External(_)) => assumed(),
             Some(default) => default,
             None => {
                 *refuses = true;

@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use super::host::{FastApi, Kind};
 use crate::py::eval::Site;
-pub(crate) use crate::py::guards::{is_credential, skips_signature, switched_off};
-use crate::py::guards::{is_unverified, verifies};
+pub(crate) use crate::py::guards::{FORGED, is_credential, skips_signature, switched_off};
+use crate::py::guards::{compared, is_unverified, verifies, written};
 use crate::py::value::{Args, External, Value};
 
 /// Who asks.
@@ -43,8 +43,6 @@ pub(crate) enum Seen {
     Credentials,
 }
 
-/// What somebody sends whose credentials mean nothing: they look right, and whatever only looks at them lets them pass.
-pub(crate) const FORGED: &str = "forged.forged.forged";
 const FORGED_HEADER: &str = "Bearer forged.forged.forged";
 
 fn part<'p>(host: &mut FastApi<'p>, seen: Seen, site: &Site) -> Value<'p> {
@@ -109,7 +107,7 @@ fn lookup<'p>(probe: Probe, seen: Seen, key: Option<&str>) -> Value<'p> {
         Some(key) if seen == Seen::Cookies || is_credential(key) => credential(probe, key),
         // A name that is a setting is almost always the name of what holds the credentials.
         None => credential(probe, ""),
-        Some(_) => Value::Unknown,
+        Some(_) => written(),
     }
 }
 
@@ -193,8 +191,12 @@ pub(crate) fn call<'p>(
             Some(part(host, Seen::Request, site))
         }
         "Headers" | "MutableHeaders" if callee.package().is_some() => Some(part(host, Seen::Headers, site)),
-        // Comparing with a secret: a stranger doesn't know it.
-        "compare_digest" | "checkpw" => Some(Value::Bool(false)),
+        "compare_digest" => {
+            let compared = compared(args);
+            host.unverified |= matches!(compared, Value::Unknown);
+            Some(compared)
+        }
+        "checkpw" => Some(Value::Bool(false)),
         "verify" | "verify_password" | "verify_and_update" if callee.package().is_some() => Some(Value::Bool(false)),
         // The scheme of FastAPI, called by hand with the request.
         "get_authorization_scheme_param" => match args.get(0, "authorization_header_value") {

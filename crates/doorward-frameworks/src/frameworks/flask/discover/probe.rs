@@ -10,10 +10,9 @@ use doorward::inventory::GuardState;
 use super::guards::FlaskEval;
 use super::host::Flask;
 use crate::py::eval::Outcome;
-use crate::py::guards::{is_credential, is_unverified, verifies};
+use crate::py::guards::{FORGED, compared, is_credential, is_unverified, verifies, written};
 use crate::py::value::{Args, External, Function, ListKind, Place, Value};
 
-const FORGED: &str = "forged.forged.forged";
 const FORGED_HEADER: &str = "Bearer forged.forged.forged";
 /// A decorator gives a decorator that gives a wrapper.
 const MAX_LAYERS: usize = 3;
@@ -130,7 +129,7 @@ impl<'p> Flask<'p> {
             // A name that is a setting is almost always the name of what holds the credentials.
             ("request.headers" | "request.args" | "request.values", None) => Some(self.credential("")),
             ("request.headers" | "request.args" | "request.values", Some(key)) => {
-                Some(if is_credential(key) { self.credential(key) } else { Value::Unknown })
+                Some(if is_credential(key) { self.credential(key) } else { written() })
             }
             ("request.cookies", key) => Some(self.credential(key.unwrap_or_default())),
             // Only the server writes into the session.
@@ -167,7 +166,12 @@ impl<'p> Flask<'p> {
                     (found, _) => found,
                 })
             }
-            "compare_digest" | "checkpw" | "check_password_hash" | "safe_str_cmp" => Some(Value::Bool(false)),
+            "compare_digest" => {
+                let compared = compared(args);
+                self.unverified |= matches!(compared, Value::Unknown);
+                Some(compared)
+            }
+            "checkpw" | "check_password_hash" | "safe_str_cmp" => Some(Value::Bool(false)),
             // Whoever forges credentials gives them the form that is asked for.
             "match" | "fullmatch" | "search"
                 if callee.package() == Some("re") && self.caller == Some(Caller::Forger) =>
