@@ -221,13 +221,13 @@ impl<H: Host> Run<'_, '_, H> {
         }
         for arg in args.iter().filter(|it| matches!(it, Seen::Function(_))) {
             let given = if taint == Taint::Input { Taint::Input } else { Taint::Plain };
-            let given = vec![self.unknown(given), self.unknown(given), self.unknown(given)];
+            let given = vec![self.looked_up(given), self.looked_up(given), self.looked_up(given)];
             let value = self.call(arg, None, given, "", place)?;
             if matches!(value, Seen::Reply(_)) {
                 result = Some(value);
             }
         }
-        Ok(result.unwrap_or_else(|| Seen::Unknown(self.fresh(), taint)))
+        Ok(result.unwrap_or_else(|| self.looked_up(taint)))
     }
 
     fn external(&mut self, external: &Rc<External>, args: Vec<Seen>, place: Place) -> Step {
@@ -362,7 +362,7 @@ impl<H: Host> Run<'_, '_, H> {
         place: Place,
     ) -> Step {
         let wrapped = args.iter().find(|it| matches!(it, Seen::Function(_))).cloned();
-        if !matches!(fact, Fact::Reads | Fact::Attaches) {
+        if !matches!(fact, Fact::Reads | Fact::Attaches | Fact::Signs) {
             self.consult(format!("{last}()"), Some(package), place);
         }
         Ok(match fact {
@@ -382,6 +382,10 @@ impl<H: Host> Run<'_, '_, H> {
                 let old = external.path().iter().rev().nth(1) == Some(&"()");
                 self.notice(if old { Notice::OldProtect(place) } else { Notice::Protect(place) });
                 return Err(self.refuse());
+            }
+            Fact::Signs => self.signs(),
+            Fact::Throws if self.verifies_nothing(package, &args, place)? => {
+                return self.verified(package, &args, place);
             }
             // `verify(token, key, (error, payload) => …)`: the error is for the callback to heed.
             Fact::Throws => match args.iter().rev().find(|it| matches!(it, Seen::Function(_))) {

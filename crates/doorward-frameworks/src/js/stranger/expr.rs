@@ -395,6 +395,9 @@ impl<H: Host> Run<'_, '_, H> {
                 if self.undefined.contains(id) {
                     self.undefined.insert(part);
                 }
+                if self.looked_up.contains(id) {
+                    self.looked_up.insert(part);
+                }
                 Seen::Unknown(part, *taint)
             }
             Seen::Record(record) => {

@@ -13,6 +13,8 @@ pub(super) enum Fact {
     Protect,
     /// It throws.
     Throws,
+    /// A token of the project's own.
+    Signs,
     /// `{ data: { user }, error }`.
     Data,
     /// `{ user }`.
@@ -128,6 +130,9 @@ const FACTS: &[(&str, &[&str], Fact)] = &[
     ("@descope", &["session"], Fact::Nobody),
     ("firebase-admin", &["verifyIdToken", "verifySessionCookie"], Fact::Throws),
     ("jsonwebtoken", &["verify"], Fact::Throws),
+    ("jsonwebtoken", &["sign"], Fact::Signs),
+    ("hono/jwt", &["verify"], Fact::Throws),
+    ("hono/jwt", &["sign"], Fact::Signs),
     ("jwt-simple", &["decode"], Fact::Throws),
     ("basic-auth", &["basic-auth", "auth", "parse", "default"], Fact::Sent),
     ("hono/cookie", &["getCookie"], Fact::SentCookie),

@@ -62,6 +62,10 @@ impl<H: Host> Run<'_, '_, H> {
                 self.settled = Some(first());
                 first()
             }
+            ["Promise", "#key"] => {
+                self.settled = args.get(1).cloned();
+                Seen::Nothing
+            }
             ["Promise", "reject"] => return Err(Stop::Throw(first())),
             ["Promise", "all" | "race" | "any"] => match first() {
                 Seen::List(items) => {
@@ -195,8 +199,19 @@ impl<H: Host> Run<'_, '_, H> {
                 (Taint::Credential, _) if self.is_forged() && LOOKS.contains(&name) => {
                     Ok(Seen::Unknown(derived(&(*id, name)), Taint::Credential))
                 }
+                // `secret.endsWith(sent)`: a part of it is enough, and the least part is none of it.
+                (Taint::Plain | Taint::Env, "startsWith" | "endsWith" | "includes")
+                    if self.is_forged()
+                        && (name != "includes" || self.holds_env.contains_key(id))
+                        && args.first().is_some_and(|it| matches!(it, Seen::Unknown(_, Taint::Credential))) =>
+                {
+                    Ok(Seen::Unknown(derived(&(*id, name)), Taint::Credential))
+                }
                 (taint, name) if SAME.contains(&name) => {
                     let part = derived(&(*id, name));
+                    if self.looked_up.contains(id) {
+                        self.looked_up.insert(part);
+                    }
                     if self.undefined.contains(id) {
                         self.undefined.insert(part);
                     }

@@ -14,6 +14,7 @@ mod globals;
 mod guarded;
 mod objects;
 mod value;
+mod verified;
 
 pub(crate) use self::compare::is_guessed;
 pub(crate) use self::value::env_name;
@@ -201,6 +202,10 @@ struct Run<'a, 'p, H> {
     undefined: HashSet<u64>,
     /// Texts that hold a variable of the environment.
     holds_env: HashMap<u64, String>,
+    /// What code that can't be read gave: looked up with what was sent, and no more what was sent.
+    looked_up: HashSet<u64>,
+    /// Tokens that the project signed itself.
+    signed: HashSet<u64>,
     /// The way goes on although code that can't be read may have refused what a forger made up.
     trusts: bool,
     /// The name of code that can't be read, as it is called, and its package.
@@ -352,6 +357,8 @@ impl<'a, 'p, H: Host> Run<'a, 'p, H> {
             unread: None,
             undefined: HashSet::new(),
             holds_env: HashMap::new(),
+            looked_up: HashSet::new(),
+            signed: HashSet::new(),
             trusts: false,
             reading: Default::default(),
             guessed: None,
