@@ -31,12 +31,9 @@ pub(crate) fn followed<H: Host>(
     closure: &Rc<Closure>,
     style: Style,
 ) -> (GuardState, bool) {
-    let place = Place { module: closure.module, span: closure.function.span };
     let mut fails = false;
     for caller in [Caller::Nobody, Caller::Forger] {
-        let chain = vec![Value::Function(Rc::clone(closure))];
-        let question = Question { chain, style, caller, method: None, paths: Vec::new(), place };
-        let answer = stranger::ask(eval, program, &question);
+        let answer = stranger::ask(eval, program, &question(closure, style, caller));
         fails |= answer.fails;
         let chooses = answer.reads_path || answer.reads_method;
         let passes = answer.served || answer.leaks;
@@ -57,6 +54,18 @@ pub(crate) fn followed<H: Host>(
         return (if open { GuardState::Open } else { GuardState::Unsure }, fails);
     }
     (GuardState::Guarded, fails)
+}
+
+/// What becomes of `caller` in one function, whatever the request.
+fn question(closure: &Rc<Closure>, style: Style, caller: Caller) -> Question {
+    Question {
+        chain: vec![Value::Function(Rc::clone(closure))],
+        style,
+        caller,
+        method: None,
+        paths: Vec::new(),
+        place: Place { module: closure.module, span: closure.function.span },
+    }
 }
 
 /// The project's own check in a guard of a package, and how many credentials it is given.
@@ -85,14 +94,7 @@ pub(super) fn checked<H: Host>(
     if let Some((_, known, _)) = eval.held.get(&Rc::as_ptr(closure)) {
         return *known;
     }
-    let question = Question {
-        chain: vec![Value::Function(Rc::clone(closure))],
-        style: Style::Checks { credentials },
-        caller: Caller::Forger,
-        method: None,
-        paths: Vec::new(),
-        place: Place { module: closure.module, span: closure.function.span },
-    };
+    let question = question(closure, Style::Checks { credentials }, Caller::Forger);
     let passes = stranger::ask(eval, program, &question).served;
     if passes {
         lets_forgers_pass(eval, closure);
@@ -132,15 +134,7 @@ pub(super) fn attached<H: Host>(eval: &mut Eval<H>, program: &Program, closure: 
     }
     eval.held.insert(Rc::as_ptr(closure), (Rc::clone(closure), GuardState::Open, false));
     let style = if takes_context(&closure.function) { Style::GuardsContext } else { Style::Guards };
-    let question = Question {
-        chain: vec![Value::Function(Rc::clone(closure))],
-        style,
-        caller: Caller::Forger,
-        method: None,
-        paths: Vec::new(),
-        place: Place { module: closure.module, span: closure.function.span },
-    };
-    let left = stranger::ask(eval, program, &question).left;
+    let left = stranger::ask(eval, program, &question(closure, style, Caller::Forger)).left;
     eval.forged.extend(left);
 }
 

@@ -191,71 +191,78 @@ impl Reader<'_> {
                     self.route(&[Method::ALL.to_owned()], &[target], layer, part, &[], at, before);
                 }
             }
-            Value::External(external) => {
-                let External::Call(callee, args, place) = &**external else {
-                    return self.middleware(layer, part, std::slice::from_ref(&at.prefix), false, None, at, before);
+            Value::External(external) => self.use_package(external, layer, part, at, &inner, before),
+            _ => self.middleware(layer, part, std::slice::from_ref(&at.prefix), false, None, at, before),
+        }
+    }
+
+    /// What packages make, given to `use`. `inner` is what is mounted here.
+    fn use_package(
+        &mut self,
+        external: &External,
+        layer: &Layer,
+        part: &Part,
+        at: &At,
+        inner: &At,
+        before: &mut Vec<Before>,
+    ) {
+        let External::Call(callee, args, place) = external else {
+            return self.middleware(layer, part, std::slice::from_ref(&at.prefix), false, None, at, before);
+        };
+        match (callee.path().as_slice(), args.as_slice()) {
+            (["koa-mount"], [path, mounted]) => {
+                let piece = Piece {
+                    value: path.value.clone(),
+                    place: Place { module: place.module, span: path.span },
+                    kind: PieceKind::Mount,
                 };
-                match (callee.path().as_slice(), args.as_slice()) {
-                    (["koa-mount"], [path, mounted]) => {
-                        let piece = Piece {
-                            value: path.value.clone(),
-                            place: Place { module: place.module, span: path.span },
-                            kind: PieceKind::Mount,
-                        };
-                        for target in self.targets(&[piece], *place) {
-                            let mut inner = inner.clone();
-                            inner.trace.push(self.step(StepKind::Mount, "mount()", Some(target.to_string()), *place));
-                            inner.prefix = at.prefix.join(&target);
-                            let part = Part {
-                                value: mounted.value.clone(),
-                                place: Place { module: place.module, span: mounted.span },
-                                spread: false,
-                            };
-                            self.used(layer, &chain::parts(&[arg(&part)], place.module), &inner, before);
-                        }
-                    }
-                    (["koa-mount"], [mounted]) => {
-                        let part = Part { value: mounted.value.clone(), ..part.clone() };
-                        self.used(layer, &chain::parts(&[arg(&part)], place.module), &inner, before);
-                    }
-                    (["koa-route", verb], [path, handler, ..]) if VERBS.contains(verb) => {
-                        let methods =
-                            Value::text(if *verb == "del" { "DELETE" } else { verb }.to_ascii_uppercase().as_str());
-                        let own = Piece {
-                            value: path.value.clone(),
-                            place: Place { module: place.module, span: path.span },
-                            kind: PieceKind::Own,
-                        };
-                        let layer = Layer {
-                            methods: Some(methods),
-                            path: vec![own],
-                            handlers: vec![handler.clone()],
-                            site: layer.site.clone(),
-                        };
-                        let parts = chain::parts(&layer.handlers, place.module);
-                        self.routes(&layer, &parts, at, before);
-                    }
-                    (["koa-static" | "koa-static-cache" | "koa-serve" | "koa-better-serve"], _) => {
-                        let place = location(self.program, part.place);
-                        self.found.source.findings.push(
-                            Diagnostic::new(
-                                "DW2021",
-                                format!(
-                                    "static files below `{}` are served to anyone",
-                                    printable(&at.prefix.to_string())
-                                ),
-                            )
-                            .at(place)
-                            .help("put a guard in front of them if they are not meant for everybody"),
-                        );
-                    }
-                    _ => {
-                        self.unknown_mount(external, part);
-                        self.middleware(layer, part, std::slice::from_ref(&at.prefix), false, None, at, before);
-                    }
+                for target in self.targets(&[piece], *place) {
+                    let mut inner = inner.clone();
+                    inner.trace.push(self.step(StepKind::Mount, "mount()", Some(target.to_string()), *place));
+                    inner.prefix = at.prefix.join(&target);
+                    let part = Part {
+                        value: mounted.value.clone(),
+                        place: Place { module: place.module, span: mounted.span },
+                        spread: false,
+                    };
+                    self.used(layer, &chain::parts(&[arg(&part)], place.module), &inner, before);
                 }
             }
-            _ => self.middleware(layer, part, std::slice::from_ref(&at.prefix), false, None, at, before),
+            (["koa-mount"], [mounted]) => {
+                let part = Part { value: mounted.value.clone(), ..part.clone() };
+                self.used(layer, &chain::parts(&[arg(&part)], place.module), inner, before);
+            }
+            (["koa-route", verb], [path, handler, ..]) if VERBS.contains(verb) => {
+                let methods = Value::text(if *verb == "del" { "DELETE" } else { verb }.to_ascii_uppercase().as_str());
+                let own = Piece {
+                    value: path.value.clone(),
+                    place: Place { module: place.module, span: path.span },
+                    kind: PieceKind::Own,
+                };
+                let layer = Layer {
+                    methods: Some(methods),
+                    path: vec![own],
+                    handlers: vec![handler.clone()],
+                    site: layer.site.clone(),
+                };
+                let parts = chain::parts(&layer.handlers, place.module);
+                self.routes(&layer, &parts, at, before);
+            }
+            (["koa-static" | "koa-static-cache" | "koa-serve" | "koa-better-serve"], _) => {
+                let place = location(self.program, part.place);
+                self.found.source.findings.push(
+                    Diagnostic::new(
+                        "DW2021",
+                        format!("static files below `{}` are served to anyone", printable(&at.prefix.to_string())),
+                    )
+                    .at(place)
+                    .help("put a guard in front of them if they are not meant for everybody"),
+                );
+            }
+            _ => {
+                self.unknown_mount(external, part);
+                self.middleware(layer, part, std::slice::from_ref(&at.prefix), false, None, at, before);
+            }
         }
     }
 
